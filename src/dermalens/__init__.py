@@ -1,0 +1,2 @@
+"""DermaLens."""
+__version__ = "0.1.0"

@@ -1,0 +1,188 @@
+"""Split an index into train, val and test: stratified by diagnosis, grouped by lesion, saved with a hash."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from dermalens.core.errors import DataError, name_some
+from dermalens.data.index import Row, read_index, write_index
+
+PARTS = ("train", "val", "test")
+DEFAULT_SHARES: Mapping[str, float] = {"train": 0.70, "val": 0.15, "test": 0.15}
+
+# Two lesion ids, one lesion: ISIC numbers from Abhishek et al., Scientific Data 12:196 (2025).
+SAME_LESION_PAIRS = tuple(
+    tuple(f"ISIC_{number}" for number in pair.split("-"))
+    for pair in (
+        "0033481-0033421 0033556-0032634 0029152-0033173 0029036-0027027 0027820-0028209 0027689-0032647 "
+        "0030906-0024879 0033391-0034186 0025226-0030074 0026087-0025664 0024736-0029748 0024770-0027811 "
+        "0027162-0029061 0024602-0032283 0029625-0024629 0030000-0031392 0024437-0031299 0033374-0033417"
+    ).split()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A saved split: its rows, each with a part, and the SHA-256 that names it."""
+
+    rows: tuple[Row, ...]
+    sha256: str
+
+    def part(self, name: str) -> list[Row]:
+        """The rows of one part."""
+        return [row for row in self.rows if row.part == name]
+
+
+def merge_known_pairs(rows: Sequence[Row]) -> list[Row]:
+    """Give the images of `SAME_LESION_PAIRS` one lesion id, the alphabetically first."""
+    lesion_of = {row.image_id: row.lesion_id for row in rows}
+    renamed: dict[str, str] = {}
+    for first, second in SAME_LESION_PAIRS:
+        if first in lesion_of and second in lesion_of:
+            ids = sorted(_final_name(lesion_of[image_id], renamed) for image_id in (first, second))
+            if ids[0] != ids[1]:
+                renamed[ids[1]] = ids[0]
+    return [replace(row, lesion_id=_final_name(row.lesion_id, renamed)) for row in rows]
+
+
+def _final_name(lesion_id: str, renamed: Mapping[str, str]) -> str:
+    while lesion_id in renamed:
+        lesion_id = renamed[lesion_id]
+    return lesion_id
+
+
+def split_rows(
+    rows: Sequence[Row], *, shares: Mapping[str, float] = DEFAULT_SHARES, folds: int = 0, seed: int = 0
+) -> list[Row]:
+    """Assign a part to every row, and a fold to every row outside the test part when `folds` is given.
+
+    Within a diagnosis, lesions are shuffled and each goes to the part that lacks most of its share of
+    images; a lesion is never divided.
+
+    Raises:
+        DataError: shares that do not sum to one, an empty index, or a diagnosis with too few lesions.
+    """
+    _check_shares(rows, shares, folds)
+    merged = merge_known_pairs(rows)
+    images = Counter(row.lesion_id for row in merged)
+    part_of: dict[str, str] = {}
+    fold_of: dict[str, int] = {}
+    random = np.random.default_rng(seed)
+    for label, lesions in sorted(_lesions_by_label(merged).items()):
+        order = [lesions[i] for i in random.permutation(len(lesions))]
+        _check_enough(label, order, shares, folds)
+        part_of.update(_allot(order, images, shares))
+        if folds:
+            kept = [lesion for lesion in order if part_of[lesion] != "test"]
+            equal = {str(fold): 1 / folds for fold in range(folds)}
+            fold_of.update({lesion: int(fold) for lesion, fold in _allot(kept, images, equal).items()})
+    return [replace(row, part=part_of[row.lesion_id], fold=fold_of.get(row.lesion_id)) for row in merged]
+
+
+def _check_shares(rows: Sequence[Row], shares: Mapping[str, float], folds: int) -> None:
+    if not rows:
+        raise DataError("The index has no images to split.")
+    if set(shares) != set(PARTS) or min(shares.values()) < 0 or abs(sum(shares.values()) - 1) > 1e-6:
+        given = "/".join(f"{shares.get(part, 0):g}" for part in PARTS)
+        raise DataError(f"Shares {given} given; train, val and test shares must sum to 1, as 0.7/0.15/0.15 does.")
+    if folds == 1 or folds < 0:
+        raise DataError(f"{folds} folds given; cross-validation needs at least 2 (or 0 for none).")
+
+
+def _check_enough(label: str, lesions: Sequence[str], shares: Mapping[str, float], folds: int) -> None:
+    needed = max(sum(share > 0 for share in shares.values()), folds)
+    if len(lesions) < needed:
+        raise DataError(
+            f"{label} has {len(lesions)} lesion(s), fewer than the {needed} that this split needs: "
+            f"{name_some(lesions)}. Add images of it, leave it out, or ask for fewer parts or folds."
+        )
+
+
+def _lesions_by_label(rows: Iterable[Row]) -> dict[str, list[str]]:
+    """Lesions of each diagnosis in order of id; a lesion of several labels counts under its commonest."""
+    labels: dict[str, Counter[str]] = defaultdict(Counter)
+    for row in rows:
+        labels[row.lesion_id][row.label] += 1
+    by_label: dict[str, list[str]] = defaultdict(list)
+    for lesion_id in sorted(labels):
+        commonest = min(labels[lesion_id].items(), key=lambda item: (-item[1], item[0]))[0]
+        by_label[commonest].append(lesion_id)
+    return by_label
+
+
+def _allot(lesions: Sequence[str], images: Mapping[str, int], shares: Mapping[str, float]) -> dict[str, str]:
+    total = sum(images[lesion] for lesion in lesions)
+    missing = {name: share * total for name, share in shares.items()}
+    chosen: dict[str, str] = {}
+    for lesion in lesions:
+        name = max(missing, key=lambda candidate: missing[candidate])
+        chosen[lesion] = name
+        missing[name] -= images[lesion]
+    return chosen
+
+
+def check_no_leak(rows: Iterable[Row]) -> None:
+    """Refuse rows in which a lesion stands on two sides.
+
+    Raises:
+        DataError: names up to five lesions and the two parts.
+    """
+    parts: dict[str, set[str]] = defaultdict(set)
+    for row in rows:
+        if row.part:
+            parts[row.lesion_id].add(row.part)
+    leaks = sorted(lesion for lesion, found in parts.items() if len(found) > 1)
+    if leaks:
+        sides = " and ".join(part for part in PARTS if any(part in parts[lesion] for lesion in leaks))
+        count = f"{len(leaks)} lesion is" if len(leaks) == 1 else f"{len(leaks)} lesions are"
+        raise DataError(f"{count} in both {sides}: {name_some(leaks)}. Split by lesion_id.")
+
+
+def split_sha256(rows: Iterable[Row]) -> str:
+    """The SHA-256 over image id, lesion, label, part and fold of each row, in order of image id.
+
+    Paths are left out: a split keeps its name when the images move.
+    """
+    digest = hashlib.sha256()
+    for row in sorted(rows, key=lambda row: row.image_id):
+        digest.update("\t".join((row.image_id, row.lesion_id, row.label, row.part, str(row.fold))).encode() + b"\n")
+    return digest.hexdigest()
+
+
+def write_split(rows: Sequence[Row], target: Path, *, seed: int) -> str:
+    """Write the split as CSV and, beside it, `NAME.json` with its SHA-256, seed and counts; returns the hash."""
+    check_no_leak(rows)
+    sha256 = split_sha256(rows)
+    write_index(rows, target)
+    counts = {part: dict(sorted(Counter(row.label for row in rows if row.part == part).items())) for part in PARTS}
+    note = {"sha256": sha256, "seed": seed, "images": counts}
+    target.with_suffix(".json").write_text(json.dumps(note, indent=2) + "\n", encoding="utf-8")
+    return sha256
+
+
+def read_split(source: Path) -> Split:
+    """Read a split and check its hash and that no lesion leaks.
+
+    Raises:
+        DataError: no split there, a row without a part, a leak, or rows that no longer match the hash.
+    """
+    rows = read_index(source)
+    without = [row.image_id for row in rows if row.part not in PARTS]
+    if without:
+        raise DataError(
+            f"{source}: {len(without)} image(s) without a part: {name_some(without)}. "
+            f"Split the index first: dermalens data split {source} --out split.csv"
+        )
+    check_no_leak(rows)
+    sha256 = split_sha256(rows)
+    note = source.with_suffix(".json")
+    if note.is_file() and json.loads(note.read_text(encoding="utf-8"))["sha256"] != sha256:
+        raise DataError(f"{source} was changed after it was split: its rows no longer match {note.name}. Split again.")
+    return Split(tuple(rows), sha256)

@@ -1,0 +1,125 @@
+"""What is learned: loss, optimiser, schedule and the validation figures that select a checkpoint."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import lightning
+import torch
+from torch import Tensor, nn
+from torchmetrics.classification import MulticlassAUROC, MulticlassRecall
+
+from dermalens.core.errors import TrainingError
+from dermalens.models.heads import LesionClassifier
+from dermalens.models.losses import class_weights, learned_log_prior
+from dermalens.train.recipe import Recipe
+from dermalens.transforms.augment import mixed
+
+
+class LesionModule(lightning.LightningModule):
+    """A `LesionClassifier` in training. Batches: images [N, 3, S, S] (float 0..1 or uint8) and labels [N]."""
+
+    def __init__(self, recipe: Recipe, train_counts: list[int]) -> None:
+        super().__init__()
+        self.recipe = recipe
+        model, classes = recipe.model, len(recipe.classes)
+        self.network = LesionClassifier(
+            model.backbone,
+            classes=classes,
+            weights=model.weights,
+            hidden=model.hidden,
+            dropout=model.dropout,
+            drop_path=model.drop_path,
+        )
+        balance = recipe.balance
+        self.register_buffer("log_prior", _prior(recipe, train_counts))
+        self.loss = nn.CrossEntropyLoss(
+            weight=class_weights(train_counts, balance.weight_power), label_smoothing=recipe.optimizer.label_smoothing
+        )
+        self.val_loss = nn.CrossEntropyLoss()
+        self.recall = MulticlassRecall(classes, average="macro")
+        self.auc = MulticlassAUROC(classes, average="macro")
+        self._forward: tuple[Any, ...] = ()  # a tuple, so that the compiled network is not a second submodule
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.network(_as_float(images))
+        return logits
+
+    def on_fit_start(self) -> None:
+        self._forward = (torch.compile(self.network),) if self.recipe.trainer.compile else (self.network,)
+
+    def on_train_epoch_start(self) -> None:
+        torch.manual_seed(self.recipe.seed * 1_000_003 + self.current_epoch)  # a resumed epoch equals the first try
+        head_only = self.current_epoch < self.recipe.trainer.head_epochs
+        for name, parameter in self.network.backbone.named_parameters():
+            parameter.requires_grad = not head_only and not name.startswith(tuple(self.recipe.model.frozen) or "\0")
+
+    def training_step(self, batch: tuple[Tensor, Tensor], _: int) -> Tensor:
+        images, labels = mixed(*batch, self.recipe.augment, len(self.recipe.classes))
+        images = images.contiguous(memory_format=torch.channels_last)
+        loss: Tensor = self.loss(self._forward[0](images), labels)
+        if not math.isfinite(float(loss.detach())):
+            raise TrainingError(
+                f"The loss became {float(loss.detach())} in epoch {self.current_epoch}. Lower optimizer.lr or set "
+                'optimizer.gradient_clip; with precision "16-mixed" try "bf16-mixed". The last checkpoint is intact.'
+            )
+        self.log("train_loss", loss, prog_bar=True, on_step=False, on_epoch=True)
+        return loss
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], _: int) -> None:
+        images, labels = batch
+        logits = self(images).float()
+        self.log("val_loss", self.val_loss(logits, labels), prog_bar=True)
+        adjusted = logits - self.recipe.balance.logit_adjustment * self.log_prior
+        self.recall.update(adjusted, labels)
+        self.auc.update(logits.softmax(1), labels)
+
+    def on_validation_epoch_end(self) -> None:
+        self.log("val_balanced_accuracy", self.recall.compute(), prog_bar=True)
+        self.log("val_macro_auc", self.auc.compute(), prog_bar=True)
+        self.recall.reset()
+        self.auc.reset()
+
+    def configure_optimizers(self) -> Any:
+        optimizer = _optimizer(self.recipe, self.network)
+        scheduler = _schedule(self.recipe, optimizer, int(self.trainer.estimated_stepping_batches))
+        return {"optimizer": optimizer, "lr_scheduler": scheduler} if scheduler else optimizer
+
+
+def _as_float(images: Tensor) -> Tensor:
+    return images.float() / 255 if images.dtype == torch.uint8 else images
+
+
+def _prior(recipe: Recipe, train_counts: list[int]) -> Tensor:
+    balance = recipe.balance
+    return learned_log_prior(train_counts, sampler_power=balance.sampler_power, weight_power=balance.weight_power)
+
+
+def _optimizer(recipe: Recipe, network: nn.Module) -> torch.optim.Optimizer:
+    spec = recipe.optimizer
+    decayed = [p for p in network.parameters() if p.ndim > 1]
+    plain = [p for p in network.parameters() if p.ndim <= 1]  # norms and biases are not decayed
+    groups = [{"params": decayed, "weight_decay": spec.weight_decay}, {"params": plain, "weight_decay": 0.0}]
+    if spec.name == "sgd":
+        return torch.optim.SGD(groups, lr=spec.lr, momentum=spec.momentum, nesterov=spec.momentum > 0)
+    return {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}[spec.name](groups, lr=spec.lr)
+
+
+def _schedule(recipe: Recipe, optimizer: torch.optim.Optimizer, steps: int) -> dict[str, Any] | None:
+    spec = recipe.optimizer
+    if spec.schedule == "plateau":
+        plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(
+            optimizer, mode="max", factor=0.1, patience=spec.plateau_patience
+        )
+        return {"scheduler": plateau, "monitor": "val_balanced_accuracy", "interval": "epoch"}
+    warmup = max(1, round(spec.warmup_epochs * steps / recipe.trainer.epochs)) if spec.warmup_epochs else 0
+
+    def factor(step: int) -> float:
+        if step < warmup:
+            return (step + 1) / (warmup + 1)
+        if spec.schedule == "constant":
+            return 1.0
+        return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))
+
+    return {"scheduler": torch.optim.lr_scheduler.LambdaLR(optimizer, factor), "interval": "step"}

@@ -1,0 +1,209 @@
+"""A run is a recipe: one complete, strict TOML file, read without torch.
+
+The attribute docstrings are the reference of the recipe's keys (`docs/reference/recipe.md` is made from them).
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from dermalens.core.errors import RecipeError
+from dermalens.core.spec import PreprocessSpec
+from dermalens.core.taxonomy import CLASSES
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
+
+
+class Data(_Part):
+    """What is trained on."""
+
+    split: str
+    """CSV written by `dermalens data split`; its train part is learned from, its val part selects."""
+    extra: list[str] = []
+    """Further indices whose images all go to the train part."""
+    fold: int | None = None
+    """Cross-validation: this fold of the split is held out instead of the val part."""
+    workers: int = Field(default=1, ge=0)
+    """Processes that decode and augment."""
+
+
+class Model(_Part):
+    """The network."""
+
+    backbone: str
+    """A name of `dermalens.models.backbones.BACKBONES`."""
+    weights: str = "none"
+    """"package" (the weight package that the backbone names), "timm" (hub download), "none", or a file."""
+    hidden: int = Field(default=0, ge=0)
+    """Width of a hidden layer (linear, ReLU, dropout) before the last; 0 for a linear head."""
+    dropout: float = Field(default=0.2, ge=0, lt=1)
+    """Dropout in the head."""
+    drop_path: float = Field(default=0.0, ge=0, lt=1)
+    """Stochastic depth in the backbone."""
+    frozen: list[str] = []
+    """Prefixes of backbone parameters that never learn, such as "conv_stem" or "blocks.0"."""
+
+
+class Balance(_Part):
+    """Class imbalance: handle it once, not with two of these at full strength."""
+
+    sampler_power: float = Field(default=0.0, ge=0, le=1)
+    """0 draws every image once an epoch; 1 draws every class equally often; 0.5 lies between."""
+    weight_power: float = Field(default=0.0, ge=0, le=1)
+    """0 weighs every image alike; 1 weighs a class by one over its frequency."""
+    logit_adjustment: float = Field(default=0.0, ge=0, le=2)
+    """Strength of the prior correction applied to the logits after training (Menon et al. 2021)."""
+
+
+class Augment(_Part):
+    """Random changes of a training image; 0 switches a change off."""
+
+    sides_pixels: list[tuple[int, int]]
+    """Training side from an epoch on: [[0, 144], [10, 192]] starts at 144 pixels and goes on at 192."""
+    rotation_degrees: float = Field(default=180.0, ge=0, le=180)
+    """Largest rotation either way."""
+    flip: bool = True
+    """Mirror left to right and top to bottom, each with probability one half."""
+    scale: tuple[float, float] = (0.8, 1.25)
+    """Smallest and largest magnification."""
+    shear_degrees: float = Field(default=0.0, ge=0, le=45)
+    """Largest shear either way."""
+    shift: float = Field(default=0.0, ge=0, le=0.5)
+    """Largest shift as a share of the side."""
+    brightness: float = Field(default=0.0, ge=0, le=1)
+    contrast: float = Field(default=0.0, ge=0, le=1)
+    saturation: float = Field(default=0.0, ge=0, le=1)
+    hue: float = Field(default=0.0, ge=0, le=0.5)
+    channel_gain: float = Field(default=0.0, ge=0, le=0.5)
+    """Largest gain of one colour channel against the others: another lamp, another camera."""
+    blur_probability: float = Field(default=0.0, ge=0, le=1)
+    noise_probability: float = Field(default=0.0, ge=0, le=1)
+    jpeg_probability: float = Field(default=0.0, ge=0, le=1)
+    dark_corner_probability: float = Field(default=0.0, ge=0, le=1)
+    """Round field of view of a dermatoscope: all outside a circle goes black."""
+    erase_probability: float = Field(default=0.0, ge=0, le=1)
+    """Cut-out of a rectangle."""
+    mixup_alpha: float = Field(default=0.0, ge=0)
+    cutmix_alpha: float = Field(default=0.0, ge=0)
+
+
+class Optimizer(_Part):
+    """How the network learns."""
+
+    name: Literal["adamw", "adam", "sgd"] = "adamw"
+    lr: float = Field(gt=0)
+    """Highest learning rate."""
+    weight_decay: float = Field(default=0.0, ge=0)
+    momentum: float = Field(default=0.9, ge=0, lt=1)
+    """For sgd."""
+    schedule: Literal["cosine", "plateau", "constant"] = "cosine"
+    """cosine falls to zero over all steps; plateau divides by ten after `plateau_patience` epochs without gain."""
+    warmup_epochs: float = Field(default=0.0, ge=0)
+    plateau_patience: int = Field(default=2, ge=0)
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+    gradient_clip: float = Field(default=0.0, ge=0)
+    """Largest norm of the gradient; 0 for none."""
+    ema_decay: float = Field(default=0.0, ge=0, lt=1)
+    """Exponential moving average of the weights, validated and kept instead of the last ones; 0 for none."""
+
+
+class Trainer(_Part):
+    """Budget and machine."""
+
+    epochs: int = Field(ge=1)
+    head_epochs: int = Field(default=0, ge=0)
+    """The first phase: only the head learns for this many epochs, then everything does."""
+    batch_size: int = Field(ge=1)
+    accumulate: int = Field(default=1, ge=1)
+    """Batches whose gradients are added up before a step."""
+    early_stopping_patience: int = Field(default=0, ge=0)
+    """Epochs without a better validation balanced accuracy before training stops; 0 for never."""
+    accelerator: Literal["auto", "cpu", "gpu"] = "auto"
+    devices: int = Field(default=1, ge=1)
+    nodes: int = Field(default=1, ge=1)
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+    compile: bool = False
+    """torch.compile the network for training; needs a C++ compiler; 1.3 times faster on two CPU cores."""
+
+
+class Recipe(_Part):
+    """A complete run."""
+
+    name: str = Field(pattern=r"^[a-z0-9_]+$")
+    description: str
+    seed: int = Field(ge=0)
+    classes: list[str] = list(CLASSES)
+    """Class codes in the order of the output."""
+    preprocess: PreprocessSpec
+    data: Data
+    model: Model
+    balance: Balance = Balance()
+    augment: Augment
+    optimizer: Optimizer
+    trainer: Trainer
+
+    @model_validator(mode="after")
+    def _check_sides(self) -> Recipe:
+        sides = self.augment.sides_pixels
+        if not sides or sides[0][0] != 0 or sorted(epoch for epoch, _ in sides) != [epoch for epoch, _ in sides]:
+            raise ValueError("augment.sides_pixels needs pairs of [epoch, side] in order, the first for epoch 0")
+        return self
+
+
+def read_recipe(source: Path, overrides: Sequence[str] = ()) -> Recipe:
+    """Read a recipe and apply overrides such as `optimizer.lr=1e-4` (the value is written as in TOML).
+
+    Raises:
+        RecipeError: names the file and the path of the first keys that are wrong.
+    """
+    try:
+        content = tomllib.loads(source.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise RecipeError(f"No recipe at {source}. The repository's recipes are in recipes/.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{source} is not TOML: {error}") from error
+    for override in overrides:
+        _apply(content, override)
+    try:
+        return Recipe.model_validate_json(_as_json(content))
+    except ValidationError as error:
+        problems = "; ".join(_problem(item) for item in error.errors()[:5])
+        raise RecipeError(f"{source}: {problems}") from error
+
+
+def _as_json(content: dict[str, Any]) -> bytes:
+    import json
+
+    return json.dumps(content).encode()
+
+
+def _problem(item: Any) -> str:
+    path = ".".join(str(step) for step in item["loc"])
+    if item["type"] == "extra_forbidden":
+        return f"unknown key {path}"
+    if item["type"] == "missing":
+        return f"missing key {path}"
+    return f"{path or 'recipe'}: {item['msg']}, given {item['input']!r}" if path else str(item["msg"])
+
+
+def _apply(content: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    if not equals:
+        raise RecipeError(f"--set {override}: needed is KEY=VALUE, such as optimizer.lr=1e-4")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text
+    *path, last = key.strip().split(".")
+    for step in path:
+        content = content.setdefault(step, {})
+        if not isinstance(content, dict):
+            raise RecipeError(f"--set {override}: {step} is not a table of the recipe")
+    content[last] = value
