@@ -1,0 +1,119 @@
+"""The bundle: a folder with all that is needed to answer for one image, and nothing else.
+
+`bundle.json` is the `Manifest` below; each ONNX graph is named in it with its SHA-256. Training writes a bundle,
+inference reads it, and the two meet nowhere else.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from dermalens.core.spec import PreprocessSpec
+from dermalens.core.taxonomy import CLASSES, MALIGNANT
+
+FORMAT_VERSION = 1
+"""Raised when a bundle of the new form cannot be read by older code."""
+
+MANIFEST_NAME = "bundle.json"
+
+View = Literal["identity", "flip", "turn_90", "turn_180", "turn_270", "flip_90", "flip_180", "flip_270"]
+"""A dihedral view: `turn_X` rotates counter-clockwise by X degrees; `flip` mirrors left to right, then turns."""
+
+Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
+
+
+class Measured(_Part):
+    """A figure with its 95 % interval and the number of images behind it; None stands for undefined."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int = Field(ge=0)
+
+
+class Member(_Part):
+    """One ONNX graph: `pixels` uint8 [N, S, S, 3] in; `logits`, `embedding`, `heatmaps` float32 out."""
+
+    file: str = Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*\.onnx$")
+    sha256: Sha256
+
+
+class Calibration(_Part):
+    """probabilities = softmax(scale * logits + shift), per class; fitted on validation lesions only."""
+
+    method: Literal["none", "temperature", "vector"]
+    scale: list[float]
+    shift: list[float]
+    n: int = Field(ge=0)
+    """Validation images that it was fitted on."""
+
+
+class OperatingPoint(_Part):
+    """A threshold on the malignant probability, chosen on validation data for a sensitivity."""
+
+    name: str = Field(pattern="^[a-z0-9_]+$")
+    threshold: float = Field(ge=0, le=1)
+    sensitivity: Measured
+    specificity: Measured
+
+
+class Provenance(_Part):
+    """Where the bundle comes from."""
+
+    recipe: str
+    code_version: str
+    split_sha256: Sha256
+    data: list[str]
+    """Data sets and their citations."""
+    data_licence: str
+    created: str
+    """UTC, ISO 8601."""
+    training: dict[str, str | int | float]
+    """Device, seconds, epochs, images and so on, as the run wrote them."""
+
+
+class Manifest(_Part):
+    """What `bundle.json` holds."""
+
+    format_version: Literal[1]
+    name: str = Field(pattern="^[a-z0-9_]+$")
+    version: str
+    classes: list[str] = Field(min_length=2)
+    """Class codes in the order of the logits."""
+    malignant: list[str] = Field(min_length=1)
+    preprocess: PreprocessSpec
+    members: list[Member] = Field(min_length=1)
+    combiner: Literal["mean"]
+    """The members' logits are averaged."""
+    views: list[View] = Field(min_length=1)
+    """The logits of these views of the square are averaged (test-time augmentation)."""
+    calibration: Calibration
+    operating_points: list[OperatingPoint] = Field(min_length=1)
+    default_operating_point: str
+    provenance: Provenance
+    metrics: dict[str, Measured]
+    """On the test part, after calibration."""
+    intended_use: str
+    limits: list[str] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Manifest:
+        if set(self.classes) == set(CLASSES) and tuple(self.classes) != CLASSES:
+            raise ValueError(f"classes are in the order {' '.join(self.classes)}; needed is {' '.join(CLASSES)}")
+        if set(self.classes) == set(CLASSES) and set(self.malignant) != set(MALIGNANT):
+            raise ValueError(f"malignant is {' '.join(self.malignant)}; needed is {' '.join(MALIGNANT)}")
+        if not set(self.malignant) < set(self.classes):
+            raise ValueError("malignant must name some, not all, of the classes")
+        if not len(self.calibration.scale) == len(self.calibration.shift) == len(self.classes):
+            raise ValueError(f"calibration needs {len(self.classes)} scales and shifts, one a class")
+        if self.default_operating_point not in {point.name for point in self.operating_points}:
+            raise ValueError(f"default_operating_point {self.default_operating_point!r} is not among operating_points")
+        if len(set(self.views)) != len(self.views):
+            raise ValueError("views are listed twice")
+        return self

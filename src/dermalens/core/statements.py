@@ -1,0 +1,59 @@
+"""What every surface says of DermaLens: intended use, limits, and the data behind a bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+INTENDED_USE: Final = (
+    "Decision support for research and education on dermatoscopic images of a single skin lesion. "
+    "Not a medical device: it does not replace an examination by a physician."
+)
+
+LIMITS: Final = (
+    "Not a medical device; for research and education. When in doubt, see a dermatologist.",
+    "Knows seven kinds of lesion only; any other (such as squamous cell carcinoma) is forced into one of them.",
+    "Learned from dermatoscopic images, mostly of light skin; on dark skin, nails, mucosa, children and smartphone "
+    "photographs without a dermatoscope it has not been measured.",
+    "Sees one square of one image: not the history, not the change over time, not the rest of the skin.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DataSet:
+    """How a data set is cited and under which licence it may be used."""
+
+    citation: str
+    licence: str
+
+
+DATA_SETS: Final = MappingProxyType(
+    {
+        "HAM10000": DataSet(
+            "P. Tschandl, C. Rosendahl, H. Kittler, The HAM10000 dataset, Scientific Data 5, 180161 (2018), "
+            "doi 10.1038/sdata.2018.161",
+            "CC BY-NC 4.0",
+        ),
+        "ISIC-archive": DataSet(
+            "N. Codella et al., Skin lesion analysis toward melanoma detection, ISIC 2017 (arXiv 1710.05006) and "
+            "ISIC 2018 (arXiv 1902.03368)",
+            "CC0 or CC BY-NC by image",
+        ),
+    }
+)
+
+
+def citations(sources: Iterable[str]) -> list[str]:
+    """One line a source: its name, citation and licence; an unknown source is named as it is."""
+    known = {name: f"{name}: {entry.citation}; {entry.licence}" for name, entry in DATA_SETS.items()}
+    return [known.get(name, f"{name}: citation not known to DermaLens") for name in sorted(set(sources)) if name]
+
+
+def weights_licence(sources: Iterable[str]) -> str:
+    """The licence that trained weights inherit from their data; non-commercial as soon as one source is."""
+    named = set(sources)
+    if named & set(DATA_SETS):
+        return "CC BY-NC 4.0 (non-commercial, inherited from the training data)"
+    return "as the training data; not known to DermaLens"

@@ -1,0 +1,61 @@
+"""Calibration and operating points on cases whose answer is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from dermalens.core.errors import DataError
+from dermalens.evaluate.calibrate import fit, fit_temperature, fit_vector, operating_points
+from dermalens.evaluate.predictions import Labels, Logits, Truth
+
+
+def sampled(scale: float, shift: list[float], images: int = 20_000) -> tuple[Logits, Labels]:
+    """Logits whose true probabilities are softmax(scale * logits + shift)."""
+    random = np.random.default_rng(0)
+    logits = random.normal(scale=2, size=(images, 3))
+    true = np.exp(scale * logits + np.array(shift))
+    true /= true.sum(axis=1, keepdims=True)
+    labels = (true.cumsum(axis=1) < random.uniform(size=(images, 1))).sum(axis=1)
+    return logits, labels
+
+
+def test_temperature_finds_the_scale_that_made_the_labels() -> None:
+    calibration = fit_temperature(*sampled(0.5, [0, 0, 0]))
+    assert calibration.scale == pytest.approx([0.5] * 3, abs=0.02)
+    assert calibration.shift == [0, 0, 0]
+
+
+def test_a_prior_shift_is_kept_and_scaled_with_the_logits() -> None:
+    calibration = fit_temperature(*sampled(1.0, [0, 0, 0]), shift=np.array([0.0, 1.0, 0.0]))
+    assert calibration.shift[1] == pytest.approx(calibration.scale[0])
+
+
+def test_vector_scaling_finds_scale_and_shift() -> None:
+    calibration = fit_vector(*sampled(0.7, [0.5, 0, -0.5]), penalty=0.0)
+    assert calibration.scale == pytest.approx([0.7] * 3, abs=0.05)
+    assert calibration.shift[0] - calibration.shift[2] == pytest.approx(1.0, abs=0.1)
+
+
+def test_no_calibration_leaves_the_logits_alone() -> None:
+    calibration = fit("none", *sampled(1.0, [0, 0, 0], images=10))
+    assert (calibration.scale, calibration.shift, calibration.n) == ([1, 1, 1], [0, 0, 0], 10)
+
+
+def test_operating_points_reach_their_sensitivity() -> None:
+    random = np.random.default_rng(1)
+    malignant = random.uniform(size=500) < 0.3
+    score = np.clip(random.normal(0.3 + 0.4 * malignant, 0.2), 0, 1)
+    truth = Truth(malignant.astype(np.int64), tuple(str(number) for number in range(500)))
+    points = {point.name: point for point in operating_points(score, malignant, truth, draws=50)}
+    for name, target in (("sensitivity_90", 0.90), ("sensitivity_95", 0.95)):
+        assert points[name].sensitivity.value is not None
+        assert target <= points[name].sensitivity.value < target + 0.02
+        assert points[name].sensitivity.n == malignant.sum()
+    assert points["sensitivity_90"].threshold >= points["sensitivity_95"].threshold
+
+
+def test_operating_points_need_both_kinds_of_lesion() -> None:
+    truth = Truth(np.zeros(3, dtype=np.int64), ("a", "b", "c"))
+    with pytest.raises(DataError, match="malignant and benign"):
+        operating_points(np.array([0.1, 0.2, 0.3]), np.array([True, True, True]), truth)
