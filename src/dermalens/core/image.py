@@ -1,14 +1,159 @@
-"""Bytes to an upright RGB picture, with limits."""
+"""Bytes, a Pillow picture or an array to an upright RGB picture in sRGB, with limits (`core/header.py`)."""
 
 from __future__ import annotations
 
-import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
 
-from PIL import Image, ImageOps
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from PIL.ExifTags import Base
+from PIL.JpegImagePlugin import JpegImageFile
+
+from dermalens.core.colour import NOTE_16_BIT, is_16_bit, to_srgb
+from dermalens.core.errors import ImageError
+from dermalens.core.header import MAX_BYTES, check_size, damage_as_image_error, open_header
+
+OVERSAMPLING: Final = 2
+"""A JPEG is decoded at 1/2, 1/4 or 1/8 of its size when that leaves this many times the wanted side."""
+
+NOTE_ANIMATION: Final = "The file is an animation; its first frame was used."
+NOTE_PAGES: Final = "The file has several pages; the first was used."
+NOTE_BAD_EXIF: Final = "The EXIF data is damaged and was ignored; check that the picture is upright."
+
+_TURN: Final = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""EXIF orientation to what turns the picture upright; 5 to 8 swap width and height."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A picture that is ready to be cut and resized."""
+
+    picture: Image.Image
+    """Upright, mode RGB, sRGB; possibly decoded at a reduced scale."""
+    original_size: tuple[int, int]
+    """Width and height in pixels of the upright picture at full resolution."""
+    notes: tuple[str, ...] = ()
+    """What was done to it that the reader should know, in plain sentences."""
+
+
+def read_file(path: Path) -> bytes:
+    """The bytes of an image file; a file above `MAX_BYTES` is refused before it is read.
+
+    Raises:
+        ImageError: the file is missing, is a folder, cannot be read or is too large.
+    """
+    try:
+        number = path.stat().st_size
+        if number > MAX_BYTES:
+            raise ImageError(
+                f"The file has {number / 2**20:.1f} MiB; at most {MAX_BYTES // 2**20} MiB are read. "
+                "Save it as JPEG or crop it to the lesion."
+            )
+        return path.read_bytes()
+    except OSError as error:
+        raise ImageError(
+            f"{path} cannot be read: {error.strerror}. Needed is an image file; check the path."
+        ) from error
+
+
+def decode(data: bytes, *, wanted_side_pixels: int) -> Decoded:
+    """Decode an image file; a JPEG that is much larger than `wanted_side_pixels` at a reduced scale.
+
+    Raises:
+        ImageError: the bytes are not a complete picture of a known format within the limits.
+    """
+    picture = open_header(data)
+    original_size = picture.size
+    with damage_as_image_error(picture.format or "image"):
+        notes = _frames_note(picture)
+    if isinstance(picture, JpegImageFile):
+        picture.draft(None, (OVERSAMPLING * wanted_side_pixels,) * 2)
+    return _finish(picture, original_size, notes)
 
 
 def open_upright(data: bytes, *, wanted_side_pixels: int) -> Image.Image:
-    """Decode `data` to an upright RGB picture whose shorter side is at least `wanted_side_pixels` where it was."""
-    picture = Image.open(io.BytesIO(data))
-    picture.draft("RGB", (wanted_side_pixels, wanted_side_pixels))
-    return ImageOps.exif_transpose(picture).convert("RGB")
+    """Only the picture of `decode`."""
+    return decode(data, wanted_side_pixels=wanted_side_pixels).picture
+
+
+def from_picture(picture: Image.Image) -> Decoded:
+    """A Pillow picture of any mode, at full resolution; EXIF orientation and colour profile are obeyed.
+
+    Raises:
+        ImageError: the picture is out of bounds, has floating-point pixels or its file is damaged.
+    """
+    check_size(*picture.size)
+    return _finish(picture, picture.size, ())
+
+
+def from_array(array: NDArray[np.generic]) -> Decoded:
+    """Pixels [height, width], [height, width, 3] (RGB) or [height, width, 4] (RGBA), uint8 or uint16, upright.
+
+    Raises:
+        ImageError: another shape or type, or a size out of bounds.
+    """
+    _check_array(array)
+    height, width = array.shape[:2]
+    check_size(width, height)
+    is_wide = array.dtype.itemsize == 2
+    pixels = np.asarray(array, dtype=np.uint16) >> 8 if is_wide else array
+    picture, notes = to_srgb(Image.fromarray(np.ascontiguousarray(pixels, dtype=np.uint8)))
+    return Decoded(picture, (width, height), ((NOTE_16_BIT,) if is_wide else ()) + notes)
+
+
+def _finish(picture: Image.Image, original_size: tuple[int, int], notes: tuple[str, ...]) -> Decoded:
+    if is_16_bit(picture):
+        notes += (NOTE_16_BIT,)
+    with damage_as_image_error(picture.format or "image"):
+        picture.load()
+    orientation, exif_note = _orientation(picture)
+    rgb, colour_notes = to_srgb(picture)
+    if orientation in _TURN:
+        rgb = rgb.transpose(_TURN[orientation])
+    width, height = original_size
+    size = (height, width) if orientation >= 5 else (width, height)
+    return Decoded(rgb, size, notes + exif_note + colour_notes)
+
+
+def _orientation(picture: Image.Image) -> tuple[int, tuple[str, ...]]:
+    """EXIF orientation 1 to 8; 1 where there is none. Pillow has turned a TIFF already when it is loaded."""
+    try:
+        with damage_as_image_error("EXIF"):
+            value = picture.getexif().get(Base.Orientation, 1)
+    except ImageError:
+        return 1, (NOTE_BAD_EXIF,)
+    return (int(value) if value in _TURN else 1), ()
+
+
+def _frames_note(picture: Image.Image) -> tuple[str, ...]:
+    """MPO is the JPEG of a phone with a second picture for depth or brightness: no animation."""
+    if picture.format == "MPO" or not getattr(picture, "is_animated", False):
+        return ()
+    return (NOTE_PAGES if picture.format == "TIFF" else NOTE_ANIMATION,)
+
+
+def _check_array(array: NDArray[np.generic]) -> None:
+    given = f"The array is {array.dtype} {list(array.shape)}"
+    needed = "needed is uint8 or uint16 [height, width], [height, width, 3] (RGB) or [height, width, 4] (RGBA)"
+    if array.dtype.kind == "f":
+        hint = "If its values lie in 0..1, pass (array * 255).round().astype('uint8')."
+        raise ImageError(f"{given}; {needed}. {hint}")
+    if array.dtype.kind != "u" or array.dtype.itemsize > 2:
+        raise ImageError(f"{given}; {needed}. If its values lie in 0..255, pass array.astype('uint8').")
+    if array.ndim == 4:
+        raise ImageError(f"{given}; {needed}. Pass the images one by one.")
+    if array.ndim == 3 and array.shape[0] in (3, 4) and array.shape[2] not in (3, 4):
+        raise ImageError(f"{given}; {needed}. Put the channels last: array.transpose(1, 2, 0).")
+    if array.ndim != 2 and (array.ndim != 3 or array.shape[2] not in (3, 4)):
+        raise ImageError(f"{given}; {needed}. Pass one picture with its channels last.")
