@@ -1,0 +1,157 @@
+"""The three forms of the answers on standard output: JSON lines, CSV and, for people, a table.
+
+Each function writes the rows as they come and gives back those without an answer.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterable
+
+from rich.console import Console, Group
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from dermalens.cli.answers import Answered, Failed, Row
+from dermalens.core.bundle import Manifest
+from dermalens.core.decision import RECOMMENDATIONS, Verdict
+from dermalens.core.taxonomy import DIAGNOSES
+from dermalens.predict.prediction import Prediction
+
+_HEADLINES: dict[Verdict, tuple[str, str]] = {
+    "refer": ("REFER: show this lesion to a dermatologist", "bold red"),
+    "reassure": ("REASSURE: no referral from this image alone", "bold green"),
+    "abstain": ("ABSTAIN: this picture cannot be judged", "bold yellow"),
+}
+"""The decision in words, and its style; the word says it too, for those who see no colour."""
+
+_SHOWN_CLASSES = 3
+"""How many of the most probable classes the table lists."""
+
+
+def write_json(rows: Iterable[Row], _: Manifest) -> list[Failed]:
+    """One object a line, written as soon as it is known."""
+    failures = []
+    for row in rows:
+        if isinstance(row, Failed):
+            failures.append(row)
+            content: dict[str, object] = {"image": row.image, "error": row.error}
+        else:
+            content = row.prediction.as_dict() | ({"heatmap": row.heatmap} if row.heatmap else {})
+        sys.stdout.write(json.dumps(content, ensure_ascii=False) + "\n")
+        sys.stdout.flush()
+    return failures
+
+
+def write_csv(rows: Iterable[Row], manifest: Manifest) -> list[Failed]:
+    """A header and one row for each image; `error` is empty where there is an answer, the rest where there is none."""
+    last = ("malignant_probability", "decision", "operating_point", "bundle_sha256", "heatmap", "error")
+    writer = csv.DictWriter(
+        sys.stdout, ("image", "diagnosis", *manifest.classes, *last), restval="", lineterminator="\n"
+    )
+    writer.writeheader()
+    failures = []
+    for row in rows:
+        if isinstance(row, Failed):
+            failures.append(row)
+            writer.writerow({"image": row.image, "error": row.error})
+        else:
+            writer.writerow(_flat(row))
+        sys.stdout.flush()
+    return failures
+
+
+def _flat(row: Answered) -> dict[str, object]:
+    prediction = row.prediction
+    return {
+        "image": prediction.image,
+        "diagnosis": prediction.diagnosis,
+        **prediction.probabilities,
+        "malignant_probability": prediction.malignant_probability,
+        "decision": prediction.decision,
+        "operating_point": prediction.operating_point.name,
+        "bundle_sha256": prediction.bundle.sha256,
+        "heatmap": row.heatmap or "",
+    }
+
+
+def write_table(rows: Iterable[Row], manifest: Manifest) -> list[Failed]:
+    """One image in full; several as one row each with a summary. The limits always stand at the end."""
+    known = list(rows)
+    failures = [row for row in known if isinstance(row, Failed)]
+    if len(known) == len(failures) == 1:
+        return failures
+    console = Console(highlight=False)
+    if len(known) == 1 and isinstance(known[0], Answered):
+        console.print(_in_full(known[0]))
+    else:
+        console.print(_compact(known), _summary(known))
+    console.print(_section("Limits", manifest.limits), Text(f"Bundle: {manifest.name} {manifest.version}", "dim"))
+    return failures
+
+
+def _in_full(row: Answered) -> Group:
+    prediction = row.prediction
+    parts = [Text(prediction.image, "bold"), Text(*_HEADLINES[prediction.decision]), Text()]
+    if prediction.decision != "abstain":
+        parts += [Text(f"Malignant probability {prediction.malignant_probability:.2f}")]
+    sections = [
+        _section("Why", prediction.reasons),
+        _section("Next step", (prediction.recommendation,)),
+        *([_section("About the picture", prediction.notes)] if prediction.notes else []),
+        *([_section("Heat map", (row.heatmap,))] if row.heatmap else []),
+    ]
+    classes = [_classes(prediction)] if prediction.decision != "abstain" else []
+    return Group(*parts, *classes, Text(), *sections)
+
+
+def _classes(prediction: Prediction) -> Table:
+    """The most probable classes with names for readers without Latin."""
+    table = Table("Most probable classes", "", "", box=None, pad_edge=False, header_style="bold")
+    ordered = sorted(prediction.probabilities.items(), key=lambda entry: -entry[1])
+    for code, probability in ordered[:_SHOWN_CLASSES]:
+        name = f"{DIAGNOSES[code].name}: {DIAGNOSES[code].lay_name}" if code in DIAGNOSES else ""
+        table.add_row(f"{probability:.2f}", code, name)
+    return table
+
+
+def _section(title: str, sentences: Iterable[str]) -> Group:
+    lines = [Padding(Text(sentence), (0, 0, 0, 2)) for sentence in sentences]
+    return Group(Text(title, "bold"), *lines, Text())
+
+
+def _compact(rows: list[Row]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("Image", overflow="fold")
+    table.add_column("Decision")
+    table.add_column("Malignant", justify="right")
+    table.add_column("Most probable class", overflow="fold")
+    for row in rows:
+        table.add_row(*_cells(row))
+    return table
+
+
+def _cells(row: Row) -> tuple[Text, ...]:
+    if isinstance(row, Failed):
+        return Text(row.image), Text("error", "bold red"), Text("-"), Text(row.error, "red")
+    prediction = row.prediction
+    decision = Text(prediction.decision, _HEADLINES[prediction.decision][1])
+    if prediction.decision == "abstain":
+        return Text(prediction.image), decision, Text("-"), Text(" ".join(prediction.reasons))
+    code = prediction.diagnosis
+    name = f"{code} {prediction.probabilities[code]:.2f}"
+    lay_name = f", {DIAGNOSES[code].lay_name}" if code in DIAGNOSES else ""
+    return Text(prediction.image), decision, Text(f"{prediction.malignant_probability:.2f}"), Text(name + lay_name)
+
+
+def _summary(rows: list[Row]) -> Group:
+    """How many of each decision, and the next step for each that occurs."""
+    counts = Counter("error" if isinstance(row, Failed) else row.prediction.decision for row in rows)
+    known: list[Verdict] = [verdict for verdict in RECOMMENDATIONS if counts[verdict]]
+    shown = ", ".join(f"{counts[kind]} {kind}" for kind in (*known, "error") if counts[kind])
+    steps = (f"{verdict}: {RECOMMENDATIONS[verdict]}" for verdict in known)
+    return Group(Text(), Text(f"{len(rows)} images: {shown}", "bold"), Text(), _section("Next steps", steps))

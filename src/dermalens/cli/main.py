@@ -1,0 +1,80 @@
+"""The table of commands, and the one place where an error becomes a line and an exit code.
+
+Exit codes: 0 good, 1 our bug (with its traceback), 2 what was given, 130 interrupted, 141 the reader of the output
+went away.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated, Any, Final
+
+import typer
+from typer.core import TyperGroup
+
+from dermalens import __version__
+from dermalens.cli.predict import predict
+from dermalens.core.errors import DermaLensError
+
+INTERRUPTED: Final = 130
+OUTPUT_CLOSED: Final = 141
+"""As the shell reports a program that ended by SIGINT (128 + 2) or SIGPIPE (128 + 13)."""
+
+
+class Commands(TyperGroup):
+    """The commands, with our errors translated for the shell."""
+
+    def invoke(self, ctx: Any) -> Any:  # the context's class differs between the versions of typer
+        """Run the command that was asked for."""
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+        except DermaLensError as error:
+            typer.echo(f"error: {' '.join(str(error).split())}", err=True)
+            raise typer.Exit(2) from error
+        except KeyboardInterrupt as error:
+            raise typer.Exit(INTERRUPTED) from error
+        except BrokenPipeError as error:
+            _forget_output()
+            raise typer.Exit(OUTPUT_CLOSED) from error
+        return result
+
+
+app = typer.Typer(
+    name="dermalens", cls=Commands, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
+)
+
+COMMANDS: Final = {
+    "predict": predict,
+}
+
+for _name, _command in COMMANDS.items():
+    app.command(_name)(_command)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"dermalens {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _dermalens(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and leave.")
+    ] = False,
+) -> None:
+    """Classify dermatoscopic images of skin lesions. For research and education; not a medical device."""
+
+
+def _forget_output() -> None:
+    """Send what is still to be written nowhere, or Python complains of the closed pipe when it leaves."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+
+
+def main() -> None:
+    """Entry point of the `dermalens` command."""
+    app()

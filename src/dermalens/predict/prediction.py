@@ -1,0 +1,112 @@
+"""The answer for one image; `as_dict` is what every surface sends (docs/reference/answer.md)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from dermalens.core.bundle import Manifest, OperatingPoint
+from dermalens.core.bundlefile import Bundle
+from dermalens.core.decision import Decision, Verdict, by_code, decide, malignant_probability, most_probable
+from dermalens.core.decision import Probabilities as ProbabilityArray
+from dermalens.predict.explain import Explanation
+from dermalens.predict.quality import Quality
+
+
+@dataclass(frozen=True, slots=True)
+class BundleName:
+    """Which bundle gave the answer."""
+
+    name: str
+    version: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """The answer for one image. Probabilities are rounded to six decimals; the decision follows from these."""
+
+    image: str
+    """The path as it was given; `-`, `<bytes>`, `<image>` or `<array>` for what has none."""
+    probabilities: dict[str, float]
+    """Calibrated, by class code in the order of the bundle."""
+    malignant_probability: float
+    decision: Verdict
+    reasons: tuple[str, ...]
+    """Sentences in plain words."""
+    recommendation: str
+    """The next step."""
+    bundle: BundleName
+    limits: tuple[str, ...]
+    """Sentences; show them with every answer."""
+    operating_point: OperatingPoint
+    quality: Quality
+    notes: tuple[str, ...] = ()
+    """What was done to the picture on the way in, such as "The first of 12 frames"."""
+    explanation: Explanation | None = field(default=None, repr=False, compare=False)
+    """The heat map, when it was asked for."""
+
+    @property
+    def diagnosis(self) -> str:
+        """Code of the most probable class; a name from HAM10000, not a physician's finding."""
+        return most_probable(self.probabilities)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The answer in the JSON keys that are fixed; later versions add keys and change none."""
+        point = self.operating_point
+        return {
+            "image": self.image,
+            "diagnosis": self.diagnosis,
+            "probabilities": dict(self.probabilities),
+            "malignant_probability": self.malignant_probability,
+            "decision": self.decision,
+            "reasons": list(self.reasons),
+            "recommendation": self.recommendation,
+            "bundle": {"name": self.bundle.name, "version": self.bundle.version, "sha256": self.bundle.sha256},
+            "limits": list(self.limits),
+            "operating_point": {
+                "name": point.name,
+                "threshold": point.threshold,
+                "sensitivity": point.sensitivity.value,
+                "specificity": point.specificity.value,
+            },
+            "quality": {
+                "source_side_pixels": self.quality.source_side_pixels,
+                "contrast": self.quality.contrast,
+                "findings": list(self.quality.findings),
+            },
+            "notes": list(self.notes),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What is known of an image besides the model's output."""
+
+    image: str
+    quality: Quality
+    notes: tuple[str, ...]
+
+
+def answer(probabilities: ProbabilityArray, seen: Seen, bundle: Bundle, point: OperatingPoint) -> Prediction:
+    """Put the answer together from the calibrated probabilities [K] of one image."""
+    manifest = bundle.manifest
+    shown = by_code(probabilities, manifest.classes)
+    decision: Decision = decide(shown, manifest.malignant, point, seen.quality.findings)
+    return Prediction(
+        image=seen.image,
+        probabilities=shown,
+        malignant_probability=malignant_probability(shown, manifest.malignant),
+        decision=decision.verdict,
+        reasons=decision.reasons,
+        recommendation=decision.recommendation,
+        bundle=_name(manifest, bundle.sha256),
+        limits=tuple(manifest.limits),
+        operating_point=point,
+        quality=seen.quality,
+        notes=seen.notes,
+    )
+
+
+def _name(manifest: Manifest, sha256: str) -> BundleName:
+    return BundleName(manifest.name, manifest.version, sha256)

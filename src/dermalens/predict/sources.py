@@ -1,0 +1,80 @@
+"""What may be classified: a path, bytes, a Pillow picture or an array; and the images below a folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from dermalens.core.errors import ImageError
+from dermalens.core.image import Decoded, decode, from_array, from_picture, read_file
+
+Source = str | Path | bytes | Image.Image | NDArray[np.generic]
+"""A path; the bytes of an image file; a Pillow picture; pixels [height, width, 3], RGB, upright."""
+
+STDIN: Final = "-"
+
+SUFFIXES: Final = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+"""What is taken from a folder; a file that is named itself may have any suffix."""
+
+
+def read_source(source: Source, *, wanted_side_pixels: int) -> Decoded:
+    """An upright RGB picture from any source; a large JPEG is decoded at reduced scale.
+
+    Raises:
+        ImageError: there is no usable picture; the message names the path where there is one.
+        TypeError: the source is none of the kinds above.
+    """
+    if isinstance(source, (str, Path)):
+        return _read_path(Path(source), wanted_side_pixels)
+    if isinstance(source, bytes):
+        return decode(source, wanted_side_pixels=wanted_side_pixels)
+    if isinstance(source, Image.Image):
+        return from_picture(source)
+    if isinstance(source, np.ndarray):
+        return from_array(source)
+    raise TypeError(f"An image is a path, bytes, a PIL image or an array; given is {type(source).__name__}.")
+
+
+def _read_path(path: Path, wanted_side_pixels: int) -> Decoded:
+    if path.is_dir():
+        raise ImageError(f"{path} is a folder without images ({' '.join(SUFFIXES)}); name an image or another folder.")
+    data = read_file(path)
+    try:
+        return decode(data, wanted_side_pixels=wanted_side_pixels)
+    except ImageError as error:
+        raise ImageError(f"{path}: {error}") from error
+
+
+def name_of(source: Source) -> str:
+    """How an answer names its image when the caller gives no name."""
+    if isinstance(source, (str, Path)):
+        return str(source)
+    if isinstance(source, bytes):
+        return "<bytes>"
+    return "<array>" if isinstance(source, np.ndarray) else "<image>"
+
+
+def find_images(arguments: Iterable[str]) -> list[str]:
+    """Files as named, folders as the images below them, sorted; a folder without any stays: `read_source` refuses it."""
+    return [path for argument in arguments for path in _expand(argument)]
+
+
+def _expand(argument: str) -> list[str]:
+    if argument == STDIN or not Path(argument).is_dir():
+        return [argument]
+    return sorted(_walk(argument)) or [argument]
+
+
+def _walk(folder: str) -> Iterator[str]:
+    """Image files below a folder, links to folders not followed, hidden names (`._x.jpg` of macOS) left out."""
+    for place, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in files:
+            if name.lower().endswith(SUFFIXES) and not name.startswith("."):
+                yield str(Path(place, name))
