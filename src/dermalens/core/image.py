@@ -14,10 +14,18 @@ from PIL.JpegImagePlugin import JpegImageFile
 
 from dermalens.core.colour import NOTE_16_BIT, is_16_bit, to_srgb
 from dermalens.core.errors import ImageError
-from dermalens.core.header import MAX_BYTES, check_size, damage_as_image_error, open_header
+from dermalens.core.header import check_bytes, check_size, damage_as_image_error, open_header
 
 OVERSAMPLING: Final = 2
-"""A JPEG is decoded at 1/2, 1/4 or 1/8 of its size when that leaves this many times the wanted side."""
+"""A JPEG is decoded at 1/2, 1/4 or 1/8 of its size when that leaves this many times the wanted side.
+
+Only where both sides are multiples of 2, 4 or 8, as a camera's are: else the last row or column is part padding, and
+half a pixel of shift at 1608 x 1201 made the square differ by 18 grey levels instead of 3.
+
+Measured on a lesion with drawn hairs and noise, 4000 x 3000, wanted 224: decoded to 1000 x 750 (this rule) the square
+differs from that of the full decode by 0.23 grey levels in the mean, 4 at most, and takes 39 instead of 129 ms; at
+500 x 375 it would be 0.66 and 14.
+"""
 
 NOTE_ANIMATION: Final = "The file is an animation; its first frame was used."
 NOTE_PAGES: Final = "The file has several pages; the first was used."
@@ -48,18 +56,13 @@ class Decoded:
 
 
 def read_file(path: Path) -> bytes:
-    """The bytes of an image file; a file above `MAX_BYTES` is refused before it is read.
+    """The bytes of an image file; a file above the limit is refused before it is read.
 
     Raises:
         ImageError: the file is missing, is a folder, cannot be read or is too large.
     """
     try:
-        number = path.stat().st_size
-        if number > MAX_BYTES:
-            raise ImageError(
-                f"The file has {number / 2**20:.1f} MiB; at most {MAX_BYTES // 2**20} MiB are read. "
-                "Save it as JPEG or crop it to the lesion."
-            )
+        check_bytes(path.stat().st_size)
         return path.read_bytes()
     except OSError as error:
         raise ImageError(
@@ -78,7 +81,8 @@ def decode(data: bytes, *, wanted_side_pixels: int) -> Decoded:
     with damage_as_image_error(picture.format or "image"):
         notes = _frames_note(picture)
     if isinstance(picture, JpegImageFile):
-        picture.draft(None, (OVERSAMPLING * wanted_side_pixels,) * 2)
+        reduction = _reduction(*picture.size, wanted_side_pixels)
+        picture.draft(None, (original_size[0] // reduction, original_size[1] // reduction))
     return _finish(picture, original_size, notes)
 
 
@@ -110,6 +114,13 @@ def from_array(array: NDArray[np.generic]) -> Decoded:
     pixels = np.asarray(array, dtype=np.uint16) >> 8 if is_wide else array
     picture, notes = to_srgb(Image.fromarray(np.ascontiguousarray(pixels, dtype=np.uint8)))
     return Decoded(picture, (width, height), ((NOTE_16_BIT,) if is_wide else ()) + notes)
+
+
+def _reduction(width: int, height: int, wanted_side_pixels: int) -> int:
+    """By how much a JPEG is reduced while it is decoded: 1, 2, 4 or 8."""
+    largest = min(width, height) // (OVERSAMPLING * wanted_side_pixels)
+    fitting = [step for step in (8, 4, 2) if step <= largest and width % step == height % step == 0]
+    return fitting[0] if fitting else 1
 
 
 def _finish(picture: Image.Image, original_size: tuple[int, int], notes: tuple[str, ...]) -> Decoded:
