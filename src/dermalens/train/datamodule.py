@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import lightning
@@ -14,8 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from dermalens.core.errors import DataError, name_some
-from dermalens.core.image import open_upright
+from dermalens.core.errors import DataError, ImageError, name_some
+from dermalens.core.image import open_upright, read_file
 from dermalens.core.spec import PreprocessSpec
 from dermalens.data.index import Row, read_index
 from dermalens.data.split import check_no_leak, read_split
@@ -95,9 +96,16 @@ class FixedImages(Dataset[tuple[Tensor, int]]):
 
 
 def read_square(row: Row, spec: PreprocessSpec) -> Tensor:
-    """The preprocessed square of a row as uint8 [3, side, side]."""
-    picture = open_upright(Path(row.path).read_bytes(), wanted_side_pixels=spec.side_pixels)
-    return torch.from_numpy(preprocess(picture, spec).copy()).permute(2, 0, 1)
+    """The preprocessed square of a row as uint8 [3, side, side].
+
+    Raises:
+        DataError: names the image that cannot be read, and why.
+    """
+    try:
+        picture = open_upright(read_file(Path(row.path)), wanted_side_pixels=spec.side_pixels)
+    except ImageError as error:
+        raise DataError(f"Image {row.image_id} ({row.path}): {error}") from error
+    return torch.from_numpy(preprocess(picture, spec)).permute(2, 0, 1)
 
 
 class LesionData(lightning.LightningDataModule):
@@ -110,11 +118,12 @@ class LesionData(lightning.LightningDataModule):
         self.split_sha256 = split.sha256
         kept = [row for row in split.rows if row.part != "test"]
         fold = recipe.data.fold
+        _check_fold(fold, kept, recipe)
         held_out = [row.part == "val" if fold is None else row.fold == fold for row in kept]
         self.train_rows = [row for row, out in zip(kept, held_out, strict=True) if not out]
         self.val_rows = [row for row, out in zip(kept, held_out, strict=True) if out]
         self.train_rows += _extra_rows(recipe, split.rows)
-        _check_labels(self.train_rows + self.val_rows, recipe)
+        _check_labels(self.train_rows, self.val_rows, recipe)
 
     @property
     def train_counts(self) -> list[int]:
@@ -131,9 +140,9 @@ class LesionData(lightning.LightningDataModule):
         images = TrainingImages(self.train_rows, recipe)
         images.set_side(side_at(recipe, epoch))
         return DataLoader(
-            images,  # type: ignore[arg-type]  # its keys are draws, which Dataset's type cannot say
+            images,
             batch_size=recipe.trainer.batch_size,
-            sampler=sampler,  # type: ignore[arg-type]  # likewise
+            sampler=sampler,
             num_workers=recipe.data.workers,
             prefetch_factor=PREFETCH_BATCHES if recipe.data.workers else None,
             worker_init_fn=_step_back,
@@ -151,7 +160,8 @@ class LesionData(lightning.LightningDataModule):
 
 def _step_back(_: int) -> None:
     """Workers yield to the training threads: on two cores 65 images/s instead of 52 (EfficientNet-Lite2, 144 px)."""
-    os.nice(19)
+    if hasattr(os, "nice"):  # not on Windows
+        os.nice(19)
 
 
 def side_at(recipe: Recipe, epoch: int) -> int:
@@ -170,15 +180,24 @@ def _extra_rows(recipe: Recipe, known: Sequence[Row]) -> list[Row]:
 
 
 def _as_train(row: Row) -> Row:
-    from dataclasses import replace
-
     return replace(row, part="train")
 
 
-def _check_labels(rows: Sequence[Row], recipe: Recipe) -> None:
-    unknown = sorted({row.label for row in rows} - set(recipe.classes))
+def _check_fold(fold: int | None, rows: Sequence[Row], recipe: Recipe) -> None:
+    folds = sorted({row.fold for row in rows if row.fold is not None})
+    if fold is not None and fold not in folds:
+        given = f"folds {name_some(folds)}" if folds else "no folds"
+        raise DataError(
+            f"data.fold is {fold}, but {recipe.data.split} has {given}. "
+            "Choose one of them, or split with folds: dermalens data split --folds 5"
+        )
+
+
+def _check_labels(train_rows: Sequence[Row], val_rows: Sequence[Row], recipe: Recipe) -> None:
+    unknown = sorted({row.label for row in [*train_rows, *val_rows]} - set(recipe.classes))
     if unknown:
-        raise DataError(f"Labels that the recipe does not list in `classes`: {name_some(unknown)}.")
-    missing = [label for label in recipe.classes if not any(row.label == label for row in rows)]
-    if missing:
-        raise DataError(f"Classes of the recipe without a training image: {name_some(missing)}.")
+        raise DataError(f"Labels that the recipe does not list in `classes`: {name_some(unknown)}. Add or drop them.")
+    for rows, what in ((train_rows, "training"), (val_rows, "validation")):
+        missing = sorted(set(recipe.classes) - {row.label for row in rows})
+        if missing:  # balanced accuracy and macro AUC are undefined without an image of every class
+            raise DataError(f"Classes of the recipe without a {what} image: {name_some(missing)}. Split anew.")

@@ -6,13 +6,18 @@ import math
 from typing import Any
 
 import lightning
+import numpy as np
 import torch
+from lightning.pytorch.utilities.types import LRSchedulerTypeUnion
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torchmetrics.classification import MulticlassAUROC, MulticlassRecall
 
 from dermalens.core.errors import TrainingError
 from dermalens.models.heads import LesionClassifier
 from dermalens.models.losses import class_weights, learned_log_prior
+from dermalens.train.checkpoint import MONITOR
+from dermalens.train.freezing import freeze
 from dermalens.train.recipe import Recipe
 from dermalens.transforms.augment import mixed
 
@@ -22,6 +27,7 @@ class LesionModule(lightning.LightningModule):
 
     def __init__(self, recipe: Recipe, train_counts: list[int]) -> None:
         super().__init__()
+        self.log_prior: Tensor
         self.recipe = recipe
         model, classes = recipe.model, len(recipe.classes)
         self.network = LesionClassifier(
@@ -32,6 +38,7 @@ class LesionModule(lightning.LightningModule):
             dropout=model.dropout,
             drop_path=model.drop_path,
         )
+        freeze(self.network, frozen=model.frozen, head_only=False)
         balance = recipe.balance
         self.register_buffer("log_prior", _prior(recipe, train_counts))
         self.loss = nn.CrossEntropyLoss(
@@ -50,10 +57,13 @@ class LesionModule(lightning.LightningModule):
         self._forward = (torch.compile(self.network),) if self.recipe.trainer.compile else (self.network,)
 
     def on_train_epoch_start(self) -> None:
-        torch.manual_seed(self.recipe.seed * 1_000_003 + self.current_epoch)  # a resumed epoch equals the first try
         head_only = self.current_epoch < self.recipe.trainer.head_epochs
-        for name, parameter in self.network.backbone.named_parameters():
-            parameter.requires_grad = not head_only and not name.startswith(tuple(self.recipe.model.frozen) or "\0")
+        freeze(self.network, frozen=self.recipe.model.frozen, head_only=head_only)
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        # Dropout and mixup follow from seed, epoch, batch and process, so that a resumed epoch equals the first try.
+        draw = (self.recipe.seed, self.current_epoch, batch_idx, self.global_rank)
+        torch.manual_seed(int(np.random.SeedSequence(draw).generate_state(1, np.uint64)[0]))
 
     def training_step(self, batch: tuple[Tensor, Tensor], _: int) -> Tensor:
         images, labels = mixed(*batch, self.recipe.augment, len(self.recipe.classes))
@@ -64,22 +74,32 @@ class LesionModule(lightning.LightningModule):
                 f"The loss became {float(loss.detach())} in epoch {self.current_epoch}. Lower optimizer.lr or set "
                 'optimizer.gradient_clip; with precision "16-mixed" try "bf16-mixed". The last checkpoint is intact.'
             )
-        self.log("train_loss", loss, prog_bar=True, on_step=False, on_epoch=True)
+        self.log("train_loss", loss, prog_bar=True, on_step=False, on_epoch=True, sync_dist=True)
         return loss
 
     def validation_step(self, batch: tuple[Tensor, Tensor], _: int) -> None:
         images, labels = batch
         logits = self(images).float()
-        self.log("val_loss", self.val_loss(logits, labels), prog_bar=True)
+        self.log("val_loss", self.val_loss(logits, labels), prog_bar=True, sync_dist=True)
         adjusted = logits - self.recipe.balance.logit_adjustment * self.log_prior
         self.recall.update(adjusted, labels)
         self.auc.update(logits.softmax(1), labels)
 
     def on_validation_epoch_end(self) -> None:
-        self.log("val_balanced_accuracy", self.recall.compute(), prog_bar=True)
+        self.log(MONITOR, self.recall.compute(), prog_bar=True)
         self.log("val_macro_auc", self.auc.compute(), prog_bar=True)
         self.recall.reset()
         self.auc.reset()
+
+    def on_train_epoch_end(self) -> None:
+        scheduler = self.lr_schedulers()
+        if isinstance(scheduler, ReduceLROnPlateau):
+            scheduler.step(float(self.trainer.callback_metrics[MONITOR]))
+
+    def lr_scheduler_step(self, scheduler: LRSchedulerTypeUnion, metric: Any | None) -> None:
+        # Lightning steps a plateau after the checkpoint was written, and a resume would lose that step.
+        if not isinstance(scheduler, ReduceLROnPlateau):
+            scheduler.step()
 
     def configure_optimizers(self) -> Any:
         optimizer = _optimizer(self.recipe, self.network)
@@ -103,16 +123,14 @@ def _optimizer(recipe: Recipe, network: nn.Module) -> torch.optim.Optimizer:
     groups = [{"params": decayed, "weight_decay": spec.weight_decay}, {"params": plain, "weight_decay": 0.0}]
     if spec.name == "sgd":
         return torch.optim.SGD(groups, lr=spec.lr, momentum=spec.momentum, nesterov=spec.momentum > 0)
-    return {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}[spec.name](groups, lr=spec.lr)
+    return torch.optim.AdamW(groups, lr=spec.lr) if spec.name == "adamw" else torch.optim.Adam(groups, lr=spec.lr)
 
 
 def _schedule(recipe: Recipe, optimizer: torch.optim.Optimizer, steps: int) -> dict[str, Any] | None:
     spec = recipe.optimizer
     if spec.schedule == "plateau":
-        plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(
-            optimizer, mode="max", factor=0.1, patience=spec.plateau_patience
-        )
-        return {"scheduler": plateau, "monitor": "val_balanced_accuracy", "interval": "epoch"}
+        plateau = ReduceLROnPlateau(optimizer, mode="max", factor=0.1, patience=spec.plateau_patience)
+        return {"scheduler": plateau, "monitor": MONITOR, "interval": "epoch"}
     warmup = max(1, round(spec.warmup_epochs * steps / recipe.trainer.epochs)) if spec.warmup_epochs else 0
 
     def factor(step: int) -> float:

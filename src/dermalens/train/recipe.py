@@ -5,6 +5,7 @@ The attribute docstrings are the reference of the recipe's keys (`docs/reference
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,10 +16,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from dermalens.core.errors import RecipeError
 from dermalens.core.spec import PreprocessSpec
 from dermalens.core.taxonomy import CLASSES
+from dermalens.transforms.augment_spec import Augment
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
 
 class Data(_Part):
@@ -28,7 +32,7 @@ class Data(_Part):
     """CSV written by `dermalens data split`; its train part is learned from, its val part selects."""
     extra: list[str] = []
     """Further indices whose images all go to the train part."""
-    fold: int | None = None
+    fold: int | None = Field(default=None, ge=0)
     """Cross-validation: this fold of the split is held out instead of the val part."""
     workers: int = Field(default=1, ge=0)
     """Processes that decode and augment."""
@@ -62,52 +66,25 @@ class Balance(_Part):
     """Strength of the prior correction applied to the logits after training (Menon et al. 2021)."""
 
 
-class Augment(_Part):
-    """Random changes of a training image; 0 switches a change off."""
-
-    sides_pixels: list[tuple[int, int]]
-    """Training side from an epoch on: [[0, 144], [10, 192]] starts at 144 pixels and goes on at 192."""
-    rotation_degrees: float = Field(default=180.0, ge=0, le=180)
-    """Largest rotation either way."""
-    flip: bool = True
-    """Mirror left to right and top to bottom, each with probability one half."""
-    scale: tuple[float, float] = (0.8, 1.25)
-    """Smallest and largest magnification."""
-    shear_degrees: float = Field(default=0.0, ge=0, le=45)
-    """Largest shear either way."""
-    shift: float = Field(default=0.0, ge=0, le=0.5)
-    """Largest shift as a share of the side."""
-    brightness: float = Field(default=0.0, ge=0, le=1)
-    contrast: float = Field(default=0.0, ge=0, le=1)
-    saturation: float = Field(default=0.0, ge=0, le=1)
-    hue: float = Field(default=0.0, ge=0, le=0.5)
-    channel_gain: float = Field(default=0.0, ge=0, le=0.5)
-    """Largest gain of one colour channel against the others: another lamp, another camera."""
-    blur_probability: float = Field(default=0.0, ge=0, le=1)
-    noise_probability: float = Field(default=0.0, ge=0, le=1)
-    jpeg_probability: float = Field(default=0.0, ge=0, le=1)
-    dark_corner_probability: float = Field(default=0.0, ge=0, le=1)
-    """Round field of view of a dermatoscope: all outside a circle goes black."""
-    erase_probability: float = Field(default=0.0, ge=0, le=1)
-    """Cut-out of a rectangle."""
-    mixup_alpha: float = Field(default=0.0, ge=0)
-    cutmix_alpha: float = Field(default=0.0, ge=0)
-
-
 class Optimizer(_Part):
     """How the network learns."""
 
     name: Literal["adamw", "adam", "sgd"] = "adamw"
+    """The optimiser."""
     lr: float = Field(gt=0)
     """Highest learning rate."""
     weight_decay: float = Field(default=0.0, ge=0)
+    """Of weight matrices and kernels; norms and biases are not decayed."""
     momentum: float = Field(default=0.9, ge=0, lt=1)
-    """For sgd."""
+    """For sgd (Nesterov); the others do not use it."""
     schedule: Literal["cosine", "plateau", "constant"] = "cosine"
     """cosine falls to zero over all steps; plateau divides by ten after `plateau_patience` epochs without gain."""
     warmup_epochs: float = Field(default=0.0, ge=0)
+    """The learning rate first rises in a straight line for this many epochs; not with plateau."""
     plateau_patience: int = Field(default=2, ge=0)
+    """Epochs without gain that plateau bears."""
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+    """Share of the target that is spread evenly over all classes."""
     gradient_clip: float = Field(default=0.0, ge=0)
     """Largest norm of the gradient; 0 for none."""
     ema_decay: float = Field(default=0.0, ge=0, lt=1)
@@ -118,17 +95,23 @@ class Trainer(_Part):
     """Budget and machine."""
 
     epochs: int = Field(ge=1)
+    """Longest training; an epoch draws as many images as the train part has."""
     head_epochs: int = Field(default=0, ge=0)
     """The first phase: only the head learns for this many epochs, then everything does."""
     batch_size: int = Field(ge=1)
+    """Images in one forward pass, per device."""
     accumulate: int = Field(default=1, ge=1)
     """Batches whose gradients are added up before a step."""
     early_stopping_patience: int = Field(default=0, ge=0)
     """Epochs without a better validation balanced accuracy before training stops; 0 for never."""
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
+    """auto takes a GPU where there is one."""
     devices: int = Field(default=1, ge=1)
+    """Processes, one a GPU, on this machine; more than one trains with Lightning's DDP."""
     nodes: int = Field(default=1, ge=1)
+    """Machines; start the same command on each under torchrun or Slurm."""
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+    """The mixed ones are automatic mixed precision."""
     compile: bool = False
     """torch.compile the network for training; needs a C++ compiler; 1.3 times faster on two CPU cores."""
 
@@ -137,23 +120,43 @@ class Recipe(_Part):
     """A complete run."""
 
     name: str = Field(pattern=r"^[a-z0-9_]+$")
+    """Names the run folder and later the bundle."""
     description: str
+    """One sentence for people."""
     seed: int = Field(ge=0)
+    """All that is random follows from it."""
     classes: list[str] = list(CLASSES)
     """Class codes in the order of the output."""
     preprocess: PreprocessSpec
+    """The square that the model sees when it predicts."""
     data: Data
+    """What is trained on."""
     model: Model
+    """The network."""
     balance: Balance = Balance()
+    """Class imbalance."""
     augment: Augment
+    """Random changes of training images."""
     optimizer: Optimizer
+    """How the network learns."""
     trainer: Trainer
+    """Budget and machine."""
 
     @model_validator(mode="after")
-    def _check_sides(self) -> Recipe:
-        sides = self.augment.sides_pixels
-        if not sides or sides[0][0] != 0 or sorted(epoch for epoch, _ in sides) != [epoch for epoch, _ in sides]:
-            raise ValueError("augment.sides_pixels needs pairs of [epoch, side] in order, the first for epoch 0")
+    def _fits_together(self) -> Recipe:
+        balance, optimizer, trainer = self.balance, self.optimizer, self.trainer
+        if len(self.classes) < 2 or len(set(self.classes)) != len(self.classes):
+            raise ValueError("classes needs at least two codes, none of them twice")
+        if balance.sampler_power + balance.weight_power > 1:
+            raise ValueError("balance.sampler_power and balance.weight_power together may be 1 at most")
+        if trainer.head_epochs > trainer.epochs:
+            raise ValueError("trainer.head_epochs may not exceed trainer.epochs")
+        if optimizer.warmup_epochs and optimizer.schedule == "plateau":
+            raise ValueError("optimizer.warmup_epochs has no effect with the plateau schedule: set it to 0")
+        if optimizer.warmup_epochs >= trainer.epochs:
+            raise ValueError("optimizer.warmup_epochs must be less than trainer.epochs")
+        if trainer.precision == "16-mixed" and trainer.accelerator == "cpu":
+            raise ValueError('trainer.precision "16-mixed" needs a GPU: use "bf16-mixed" or "32-true"')
         return self
 
 
@@ -167,21 +170,17 @@ def read_recipe(source: Path, overrides: Sequence[str] = ()) -> Recipe:
         content = tomllib.loads(source.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise RecipeError(f"No recipe at {source}. The repository's recipes are in recipes/.") from error
+    except OSError as error:
+        raise RecipeError(f"{source} cannot be read: {error.strerror}. Needed is a TOML file.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RecipeError(f"{source} is not TOML: {error}") from error
     for override in overrides:
         _apply(content, override)
     try:
-        return Recipe.model_validate_json(_as_json(content))
+        return Recipe.model_validate_json(json.dumps(content, default=str).encode())
     except ValidationError as error:
         problems = "; ".join(_problem(item) for item in error.errors()[:5])
         raise RecipeError(f"{source}: {problems}") from error
-
-
-def _as_json(content: dict[str, Any]) -> bytes:
-    import json
-
-    return json.dumps(content).encode()
 
 
 def _problem(item: Any) -> str:

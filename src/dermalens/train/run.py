@@ -2,92 +2,154 @@
 
 from __future__ import annotations
 
-import json
+import logging
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import lightning
 import torch
-from lightning.pytorch.callbacks import Callback, EarlyStopping, EMAWeightAveraging, LearningRateMonitor, ModelCheckpoint
-from lightning.pytorch.loggers import CSVLogger
+from lightning.pytorch.callbacks import Callback, EarlyStopping, EMAWeightAveraging
+from lightning.pytorch.utilities import rank_zero_only
 
 from dermalens.core.errors import TrainingError
-from dermalens.train.checkpoint import AtomicCheckpointIO
+from dermalens.train.checkpoint import BEST, LAST, MONITOR, AtomicCheckpointIO, checkpoint_callbacks
+from dermalens.train.curves import CURVES, draw_curves
 from dermalens.train.datamodule import LesionData
+from dermalens.train.epochs import METRICS, EpochLog, EpochRecord, best_record, read_metrics
+from dermalens.train.failures import check_machine, plain_failures
 from dermalens.train.module import LesionModule
+from dermalens.train.notes import check_same_run, finish_notes, read_notes, start_notes
 from dermalens.train.recipe import Recipe
 
-MONITOR = "val_balanced_accuracy"
+
+@dataclass(frozen=True, slots=True)
+class TrainingSummary:
+    """What came of a run, and where it is."""
+
+    folder: Path
+    epochs: int
+    best: EpochRecord
+
+    @property
+    def checkpoint(self) -> Path:
+        """The best checkpoint; with an average of the weights, its `state_dict` is the average."""
+        return self.folder / BEST
+
+    @property
+    def log(self) -> Path:
+        """One row an epoch."""
+        return self.folder / METRICS
+
+    @property
+    def curves(self) -> Path:
+        """The log as a picture."""
+        return self.folder / CURVES
 
 
-def train(recipe: Recipe, folder: Path, *, resume: bool = False) -> Path:
-    """Train `recipe` in `folder`; returns the path of the best checkpoint.
+def train(recipe: Recipe, folder: Path, *, resume: bool = False, callbacks: Sequence[Callback] = ()) -> TrainingSummary:
+    """Train `recipe` in `folder`. `callbacks` watch: a progress bar, a test.
+
+    A run that is complete is not touched by `resume`; one that was killed before its first checkpoint starts over.
 
     Raises:
         TrainingError: the folder holds another run, or the machine gave out (disk, memory, GPU, NaN).
+        DataError: images or labels that cannot be trained on.
     """
-    last = folder / "last.ckpt"
+    last = folder / LAST
     if last.exists() and not resume:
         raise TrainingError(f"{folder} already holds a run. Continue it with --resume or choose another --out.")
+    check_machine(recipe)
+    with _quiet(), plain_failures(recipe, folder):
+        data = LesionData(recipe)
+        if resume:
+            check_same_run(recipe, data, folder)
+        if not (resume and "training" in read_notes(folder)):
+            _fit(recipe, folder, data, callbacks)
+    records = read_metrics(folder / METRICS)
+    return TrainingSummary(folder, len(records), best_record(records))
+
+
+def _fit(recipe: Recipe, folder: Path, data: LesionData, callbacks: Sequence[Callback]) -> None:
     lightning.seed_everything(recipe.seed, verbose=False)
-    data = LesionData(recipe)
     module = LesionModule(recipe, data.train_counts)
-    module.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
+    module.network.to(memory_format=torch.channels_last)
     folder.mkdir(parents=True, exist_ok=True)
-    write_run_notes(recipe, data, folder)
-    trainer = build_trainer(recipe, folder)
-    trainer.fit(module, data, ckpt_path=str(last) if resume and last.exists() else None, weights_only=False)
-    return folder / "best.ckpt"
+    rank_zero_only(start_notes)(recipe, data, folder)
+    log = EpochLog(folder)
+    trainer = build_trainer(recipe, folder, [log, *callbacks])
+    last = folder / LAST
+    trainer.fit(module, data, ckpt_path=str(last) if last.exists() else None, weights_only=True)
+    if trainer.is_global_zero:
+        draw_curves(log.records, folder / CURVES)
+        finish_notes(log.records, trainer.strategy.root_device, folder)
 
 
-def build_trainer(recipe: Recipe, folder: Path) -> lightning.Trainer:
+def build_trainer(recipe: Recipe, folder: Path, callbacks: Sequence[Callback]) -> lightning.Trainer:
     """Lightning's trainer for a recipe; checkpoints are written whole or not at all."""
     spec = recipe.trainer
+    many_phases = spec.devices * spec.nodes > 1 and spec.head_epochs > 0
     return lightning.Trainer(
         default_root_dir=folder,
         max_epochs=spec.epochs,
         accelerator=spec.accelerator,
         devices=spec.devices,
         num_nodes=spec.nodes,
+        # DDP must be told that the backbone gives no gradient while only the head learns.
+        strategy="ddp_find_unused_parameters_true" if many_phases else "auto",
         precision=spec.precision,
         accumulate_grad_batches=spec.accumulate,
         gradient_clip_val=recipe.optimizer.gradient_clip or None,
-        callbacks=build_callbacks(recipe, folder),
-        logger=CSVLogger(folder, name="", version=""),
+        callbacks=[*_recipe_callbacks(recipe), *callbacks, *checkpoint_callbacks(folder)],
+        logger=False,  # the log is `EpochLog`: Lightning's wipes the former epochs when a run is resumed
         plugins=[AtomicCheckpointIO()],
-        use_distributed_sampler=False,
-        reload_dataloaders_every_n_epochs=1,
+        use_distributed_sampler=False,  # `DrawSampler` divides the draws
+        reload_dataloaders_every_n_epochs=1,  # the training side may change with the epoch
         num_sanity_val_steps=0,
-        log_every_n_steps=20,
         enable_model_summary=False,
+        enable_progress_bar=False,
     )
 
 
-def build_callbacks(recipe: Recipe, folder: Path) -> list[Callback]:
-    """Best and last checkpoint, and what the recipe switches on."""
-    callbacks: list[Callback] = [
-        ModelCheckpoint(
-            folder, filename="best", monitor=MONITOR, mode="max", save_last=True, enable_version_counter=False
-        ),
-        LearningRateMonitor("epoch"),
-    ]
+class PatientStopping(EarlyStopping):
+    """Lightning's `EarlyStopping`, which forgets on a resume that it had decided to stop; this one does not."""
+
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        trainer.should_stop = trainer.should_stop or self.wait_count >= self.patience
+
+
+def _recipe_callbacks(recipe: Recipe) -> list[Callback]:
+    callbacks: list[Callback] = []
     if recipe.optimizer.ema_decay:
         callbacks.append(EMAWeightAveraging(decay=recipe.optimizer.ema_decay))
     if recipe.trainer.early_stopping_patience:
-        callbacks.append(EarlyStopping(MONITOR, mode="max", patience=recipe.trainer.early_stopping_patience))
+        callbacks.append(PatientStopping(MONITOR, mode="max", patience=recipe.trainer.early_stopping_patience))
     return callbacks
 
 
-def write_run_notes(recipe: Recipe, data: LesionData, folder: Path) -> None:
-    """`run.json`: the resolved recipe, the code version, the split's hash and the class counts."""
-    from dermalens import __version__
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence Lightning's greetings and its warnings about choices that are meant; errors stay."""
+    talk = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
+    before = [logger.level for logger in talk]
+    for logger in talk:
+        logger.setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        for meant in _MEANT:
+            warnings.filterwarnings("ignore", message=meant)
+        try:
+            yield
+        finally:
+            for logger, level in zip(talk, before, strict=True):
+                logger.setLevel(level)
 
-    note: dict[str, Any] = {
-        "recipe": recipe.model_dump(mode="json"),
-        "code_version": __version__,
-        "split_sha256": data.split_sha256,
-        "train_counts": dict(zip(recipe.classes, data.train_counts, strict=True)),
-        "train_images": len(data.train_rows),
-        "val_images": len(data.val_rows),
-    }
-    (folder / "run.json").write_text(json.dumps(note, indent=2) + "\n", encoding="utf-8")
+
+_MEANT = (
+    r".*does not have many workers",  # the recipe says how many
+    r".*Checkpoint directory .* exists and is not empty",  # run.json is in it
+    r".*logging interval",  # nothing is logged by step
+    r".*dataloader.*across ranks",  # the validation part is small: every process scores all of it
+    r".*lr_scheduler.step.*before.*optimizer.step",  # 16-mixed skips a first step that overflowed
+)

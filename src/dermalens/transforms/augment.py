@@ -7,15 +7,14 @@ image looks the same however many workers there are.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 from torchvision.transforms import v2
 
-if TYPE_CHECKING:
-    from dermalens.train.recipe import Augment
+from dermalens.transforms.augment_spec import Augment
 
 LOAD_MARGIN = 1.15
 """Images are first reduced (antialiased) to this multiple of the training side, then warped once."""

@@ -1,0 +1,87 @@
+"""What stops a training run, said in one line: disk, memory, GPU, compiler, a killed worker."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from torch._dynamo.exc import BackendCompilerFailed  # the public torch.compiler has no name for it
+
+from dermalens.core.errors import DermaLensError, TrainingError
+from dermalens.train.checkpoint import LAST
+from dermalens.train.recipe import Recipe
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_CPU_OUT_OF_MEMORY = ("DefaultCPUAllocator", "can't allocate memory", "not enough memory")
+_IN_WORKER = "in DataLoader worker process"
+
+
+@contextmanager
+def plain_failures(recipe: Recipe, folder: Path) -> Iterator[None]:
+    """Turn what the machine does to a run into a TrainingError of one line; anything else passes: it is our bug.
+
+    Raises:
+        TrainingError: what gave out, what to change, and whether a checkpoint is there to go on from.
+    """
+    try:
+        yield
+    except DermaLensError as error:
+        if _IN_WORKER not in str(error):
+            raise
+        raise type(error)(str(error).strip().rpartition("\n")[2].partition(": ")[2]) from error
+    except (RuntimeError, OSError, MemoryError, SystemExit) as error:
+        line = explain(error, recipe)
+        if line is None:
+            raise
+        raise TrainingError(f"{line} {_what_is_kept(folder)}") from error
+
+
+def explain(error: BaseException, recipe: Recipe) -> str | None:
+    """The line for a failure of the machine; None for any other error."""
+    text = str(error)
+    if isinstance(error, SystemExit):  # Lightning's form of Ctrl-C and SIGTERM
+        return "Training was stopped from outside."
+    if isinstance(error, OSError):
+        full = f"The disk is full or out of quota ({error.strerror}): free space in the run folder."
+        return full if error.errno in _NO_ROOM else None
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)) or any(part in text for part in _CPU_OUT_OF_MEMORY):
+        return f"Out of memory: {_smaller(recipe)}"
+    if isinstance(error, BackendCompilerFailed):
+        return "torch.compile found no working C++ compiler: install g++ or set trainer.compile=false."
+    if text.startswith("DataLoader worker"):
+        return (
+            "A worker that loads images was killed, most often because memory ran out: lower data.workers "
+            f"({recipe.data.workers} now) or trainer.batch_size ({recipe.trainer.batch_size} now)."
+        )
+    return None
+
+
+def _smaller(recipe: Recipe) -> str:
+    size, accumulate = recipe.trainer.batch_size, recipe.trainer.accumulate
+    half = max(1, size // 2)
+    return (
+        f"trainer.batch_size {size} is too much for this machine. Try trainer.batch_size={half} with "
+        f"trainer.accumulate={accumulate * -(-size // half)}, which learns from as many images a step."
+    )
+
+
+def _what_is_kept(folder: Path) -> str:
+    if (folder / LAST).is_file():
+        return f"{folder / LAST} is intact; go on with --resume."
+    return "No epoch was complete, so there is no checkpoint yet."
+
+
+def check_machine(recipe: Recipe) -> None:
+    """Refuse a recipe that asks for GPUs that are not there.
+
+    Raises:
+        TrainingError: how many are asked for, how many are there, what to set.
+    """
+    wanted = recipe.trainer.devices
+    found = torch.accelerator.device_count() if torch.accelerator.is_available() else 0
+    if recipe.trainer.accelerator == "gpu" and found < wanted:
+        remedy = f"trainer.devices={found}" if found else 'trainer.accelerator="cpu" (or "auto")'
+        raise TrainingError(f"The recipe asks for {wanted} GPU(s), PyTorch finds {found}: set {remedy}.")

@@ -1,0 +1,135 @@
+"""`run.json`: what a run was made from and what came of it; export copies it into the bundle's provenance."""
+
+from __future__ import annotations
+
+import json
+import platform
+import subprocess
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import ValidationError
+
+import dermalens
+from dermalens.core.errors import TrainingError, name_some
+from dermalens.train.checkpoint import write_whole
+from dermalens.train.datamodule import LesionData
+from dermalens.train.epochs import EpochRecord, best_record
+from dermalens.train.recipe import Recipe
+
+NOTES = "run.json"
+MAY_DIFFER = ("data.workers", "trainer.accelerator", "trainer.devices")
+"""Keys of a recipe that a resumed run may change: they say where it runs, not what it learns."""
+
+
+def start_notes(recipe: Recipe, data: LesionData, folder: Path) -> None:
+    """Write `run.json` at the start; a resumed run keeps the time of its first start."""
+    former = read_notes(folder)
+    write_notes(
+        folder,
+        {
+            "recipe": recipe.model_dump(mode="json"),
+            "code_version": dermalens.__version__,
+            "git_commit": _git_commit(),
+            "packages": {name: version(name) for name in ("torch", "torchvision", "timm", "lightning")},
+            "split_sha256": data.split_sha256,
+            "train_counts": dict(zip(recipe.classes, data.train_counts, strict=True)),
+            "train_images": len(data.train_rows),
+            "val_images": len(data.val_rows),
+            "started": former.get("started", _now()),
+        },
+    )
+
+
+def finish_notes(records: Sequence[EpochRecord], device: torch.device, folder: Path) -> None:
+    """Add the end and what came of it; `training` has the keys that the bundle's provenance takes over."""
+    best = best_record(records)
+    training = {
+        "device": device_name(device),
+        "seconds": round(sum(record.seconds for record in records), 1),
+        "epochs": len(records),
+        "best_epoch": best.epoch,
+        "val_balanced_accuracy": best.val_balanced_accuracy,
+        "val_macro_auc": best.val_macro_auc,
+    }
+    write_notes(folder, {**read_notes(folder), "ended": _now(), "training": training})
+
+
+def read_notes(folder: Path) -> dict[str, Any]:
+    """The notes of a run; empty where there are none.
+
+    Raises:
+        TrainingError: the file is damaged.
+    """
+    source = folder / NOTES
+    if not source.is_file():
+        return {}
+    try:
+        notes: dict[str, Any] = json.loads(source.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise TrainingError(f"{source} is damaged: {error}. Choose another --out.") from error
+    return notes
+
+
+def write_notes(folder: Path, notes: Mapping[str, Any]) -> None:
+    """Write `run.json`, whole or not at all."""
+    write_whole(folder / NOTES, (json.dumps(notes, indent=2) + "\n").encode())
+
+
+def check_same_run(recipe: Recipe, data: LesionData, folder: Path) -> None:
+    """Refuse to resume the run in `folder` with another recipe or other data.
+
+    Raises:
+        TrainingError: no run there, keys of the recipe that differ (up to five), or another split.
+    """
+    notes = read_notes(folder)
+    if not notes:
+        raise TrainingError(f"There is no run in {folder} to resume. Start it without --resume.")
+    try:
+        former = Recipe.model_validate_json(json.dumps(notes["recipe"]))
+    except (KeyError, ValidationError) as error:
+        raise TrainingError(f"{folder / NOTES} has no recipe of this version. Choose another --out.") from error
+    before, now = _flat(former.model_dump(mode="json")), _flat(recipe.model_dump(mode="json"))
+    differing = [f"{key} (was {before[key]!r}, is {now[key]!r})" for key in now if before[key] != now[key]]
+    differing = [text for text in differing if not text.startswith(MAY_DIFFER)]
+    if differing:
+        raise TrainingError(
+            f"{folder} holds a run of another recipe: {name_some(differing)}. Resume with the recipe that it was "
+            f"started with (only {', '.join(MAY_DIFFER)} may change), or choose another --out."
+        )
+    if notes.get("split_sha256") != data.split_sha256:
+        raise TrainingError(f"{folder} holds a run on another split than {recipe.data.split}. Choose another --out.")
+
+
+def device_name(device: torch.device) -> str:
+    """The device for people: the GPU's name, or the processor's architecture and the number of threads."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{device.type} {platform.machine()}, {torch.get_num_threads()} threads"
+
+
+def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        flat.update(_flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value})
+    return flat
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _git_commit() -> str:
+    """The commit of the checkout that this package lies in; empty for an installed copy or without git."""
+    source = Path(dermalens.__file__).resolve().parents[2]
+    if not (source / ".git").exists():
+        return ""
+    command = ["git", "-C", str(source), "rev-parse", "HEAD"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return ""
