@@ -38,7 +38,7 @@ def test_vector_scaling_finds_scale_and_shift() -> None:
 
 
 def test_no_calibration_leaves_the_logits_alone() -> None:
-    calibration = fit("none", *sampled(1.0, [0, 0, 0], images=10))
+    calibration = fit("none", *sampled(1.0, [0, 0, 0], images=10), shift=np.zeros(3))
     assert (calibration.scale, calibration.shift, calibration.n) == ([1, 1, 1], [0, 0, 0], 10)
 
 

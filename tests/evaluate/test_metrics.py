@@ -90,7 +90,9 @@ def test_intervals_hold_the_figure_and_narrow_with_more_lesions() -> None:
     for name, scored in {"few": few, "many": many}.items():
         lesions = tuple(str(number) for number in range(len(scored.labels)))
         figure = metrics.measure(scored, Truth(scored.labels, lesions), draws=200)["accuracy"]
-        assert figure.low is not None and figure.value is not None and figure.high is not None
+        assert figure.low is not None
+        assert figure.value is not None
+        assert figure.high is not None
         assert figure.low <= figure.value <= figure.high
         width[name] = figure.high - figure.low
     assert width["many"] < width["few"]

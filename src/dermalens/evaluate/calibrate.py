@@ -15,6 +15,8 @@ from dermalens.core.errors import DataError
 from dermalens.evaluate.metrics import interval, lesion_draws
 from dermalens.evaluate.predictions import Labels, Logits, Truth
 
+Method = Literal["none", "temperature", "vector"]
+
 TARGET_SENSITIVITIES = {"sensitivity_90": 0.90, "sensitivity_95": 0.95}
 
 
@@ -48,18 +50,16 @@ def fit_vector(logits: Logits, labels: Labels, *, penalty: float = 0.01) -> Cali
 
     start = np.concatenate([np.ones(classes), np.zeros(classes)])
     found = minimize(loss, start, method="L-BFGS-B").x
-    return Calibration(
-        method="vector", scale=found[:classes].tolist(), shift=found[classes:].tolist(), n=len(labels)
-    )
+    return Calibration(method="vector", scale=found[:classes].tolist(), shift=found[classes:].tolist(), n=len(labels))
 
 
-def fit(method: Literal["none", "temperature", "vector"], logits: Logits, labels: Labels) -> Calibration:
-    """Fit the calibration that a recipe or a command asks for."""
+def fit(method: Method, logits: Logits, labels: Labels, *, shift: NDArray[np.float64]) -> Calibration:
+    """Fit the calibration that a command asks for; `shift` [K] is the prior correction ("vector" learns its own)."""
     if method == "temperature":
-        return fit_temperature(logits, labels)
+        return fit_temperature(logits, labels, shift=shift)
     if method == "vector":
         return fit_vector(logits, labels)
-    return Calibration(method="none", scale=[1.0] * logits.shape[1], shift=[0.0] * logits.shape[1], n=len(labels))
+    return Calibration(method="none", scale=[1.0] * logits.shape[1], shift=shift.tolist(), n=len(labels))
 
 
 def _negative_log_likelihood(logits: Logits, labels: Labels) -> float:

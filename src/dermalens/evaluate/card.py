@@ -95,9 +95,9 @@ def _operating_points(manifest: Manifest) -> list[str]:
             f"{show(point.specificity)} | {point.specificity.n} |"
         )
 
+    summed = " + ".join(manifest.malignant)
     return [
-        "Thresholds on the malignant probability "
-        f"({' + '.join(manifest.malignant)}), chosen and measured on the validation part.",
+        f"Thresholds on the malignant probability ({summed}), chosen and measured on the validation part.",
         "",
         "| name | threshold | sensitivity | n malignant | specificity | n benign |",
         "|---|---|---|---|---|---|",

@@ -7,8 +7,6 @@ a linear head gives the class weights, linear-ReLU-linear the product of both th
 
 from __future__ import annotations
 
-import io
-
 import torch
 from torch import Tensor, nn
 
@@ -18,6 +16,8 @@ from dermalens.models.heads import LesionClassifier
 INPUT_NAME = "pixels"
 OUTPUT_NAMES = ("logits", "embedding", "heatmaps")
 OPSET = 18
+LARGEST_BYTES = 2**31 - 1
+"""Of a protobuf message; larger graphs would need external data, which a bundle refuses."""
 
 
 class ExportGraph(nn.Module):
@@ -34,7 +34,8 @@ class ExportGraph(nn.Module):
         logits = self.classifier.head(embedding)
         weights = class_gradients(self.classifier.head, embedding) / (maps.shape[2] * maps.shape[3])
         flat = maps.flatten(2)
-        heatmaps = torch.relu(torch.matmul(weights, flat)).unflatten(2, (maps.shape[2], maps.shape[3]))
+        shape = (maps.shape[0], -1, maps.shape[2], maps.shape[3])
+        heatmaps = torch.relu(torch.matmul(weights, flat)).reshape(shape)
         return logits, embedding, heatmaps
 
 
@@ -58,7 +59,7 @@ def to_onnx(classifier: LesionClassifier, side_pixels: int) -> bytes:
     """The graph as one self-contained ONNX file; the number of images is free.
 
     Raises:
-        ExportError: the exported file would need external data.
+        ExportError: the exported file would need external data, as it is larger than 2 GB.
     """
     graph = ExportGraph(classifier).eval()
     example = torch.randint(0, 256, (2, side_pixels, side_pixels, 3), dtype=torch.uint8)
@@ -74,6 +75,8 @@ def to_onnx(classifier: LesionClassifier, side_pixels: int) -> bytes:
     )
     if program is None:
         raise ExportError("The exporter of PyTorch returned no graph.")
-    buffer = io.BytesIO()
-    program.save(buffer)
-    return buffer.getvalue()
+    model = program.model_proto
+    if model.ByteSize() > LARGEST_BYTES:
+        raise ExportError(f"The graph has {model.ByteSize() / 1e9:.1f} GB; one ONNX file holds at most 2 GB.")
+    content: bytes = model.SerializeToString()
+    return content

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -34,9 +33,7 @@ def largest_difference(classifier: LesionClassifier, session: Session, squares: 
     return max(differences)
 
 
-def check_parity(
-    classifier: LesionClassifier, session: Session, squares: Squares, names: Sequence[str] = ()
-) -> float:
+def check_parity(classifier: LesionClassifier, session: Session, squares: Squares) -> float:
     """The largest difference, if it is small enough.
 
     Raises:

@@ -1,0 +1,25 @@
+"""`make bench`: run every benchmark and write benchmarks/results/*.json; `make docs` turns them into tables."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from benchmarks import single_image
+
+RESULTS = Path(__file__).resolve().parent / "results"
+BENCHMARKS = {"single_image": single_image.measure}
+
+
+def main() -> None:
+    """Run the benchmarks named on the command line, or all."""
+    for name in sys.argv[1:] or BENCHMARKS:
+        result = BENCHMARKS[name]()
+        target = RESULTS / f"{name}.json"
+        target.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+        print(f"{target.relative_to(RESULTS.parents[1])}:\n{json.dumps(result, indent=2)}")
+
+
+if __name__ == "__main__":
+    main()

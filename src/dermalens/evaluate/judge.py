@@ -1,0 +1,66 @@
+"""Ask a bundle about many images: the exported graphs, never the checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from dermalens.core.bundle import Measured
+from dermalens.core.decision import calibrate
+from dermalens.core.image import open_upright
+from dermalens.core.spec import PreprocessSpec
+from dermalens.data.index import Row
+from dermalens.evaluate.metrics import Scored, measure
+from dermalens.evaluate.predictions import Logits, Truth, truth_of
+from dermalens.predict.classifier import Classifier
+from dermalens.predict.session import Squares
+from dermalens.transforms.preprocess import preprocess
+
+BATCH = 8
+"""Images a call; more brings nothing on a CPU."""
+
+
+def read_squares(rows: Sequence[Row], spec: PreprocessSpec) -> Squares:
+    """The preprocessed squares of `rows`, uint8 [N, S, S, 3]."""
+    pictures = (open_upright(Path(row.path).read_bytes(), wanted_side_pixels=spec.side_pixels) for row in rows)
+    return np.stack([preprocess(picture, spec) for picture in pictures])
+
+
+def logits_of(
+    classifier: Classifier, rows: Sequence[Row], *, workers: int = 2, advance: Callable[[int], None] | None = None
+) -> Logits:
+    """Logits of `rows` before calibration, in their order; `advance` is told how many more images are done."""
+
+    def ask(start: int) -> Logits:
+        squares = read_squares(rows[start : start + BATCH], classifier.manifest.preprocess)
+        return np.asarray(classifier.run(squares).logits, dtype=np.float64)
+
+    parts: list[Logits] = []
+    with ThreadPoolExecutor(workers) as pool:
+        for part in pool.map(ask, range(0, len(rows), BATCH)):
+            parts.append(part)
+            if advance:
+                advance(len(part))
+    return np.concatenate(parts)
+
+
+def judge(
+    classifier: Classifier, rows: Sequence[Row], *, draws: int = 1000, advance: Callable[[int], None] | None = None
+) -> dict[str, Measured]:
+    """Every figure of `METRICS` for the calibrated answers to `rows`, with intervals.
+
+    Raises:
+        DataError: no rows, or labels that the bundle does not know.
+    """
+    truth = truth_of(rows, classifier.manifest.classes)
+    return measure(scored(classifier, logits_of(classifier, rows, advance=advance), truth), truth, draws=draws)
+
+
+def scored(classifier: Classifier, logits: Logits, truth: Truth) -> Scored:
+    """Calibrated probabilities with their labels."""
+    manifest = classifier.manifest
+    malignant = np.array([code in manifest.malignant for code in manifest.classes])
+    return Scored(truth.labels, calibrate(logits, manifest.calibration), tuple(manifest.classes), malignant)

@@ -1,0 +1,41 @@
+"""Figures written into a bundle: those of the test part of the very split that it was trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from dermalens.core.bundle import Measured
+from dermalens.core.bundlefile import Bundle, write_bundle
+from dermalens.core.errors import DataError
+from dermalens.data.index import Row, read_index
+from dermalens.data.split import PARTS, read_split
+
+
+def rows_of(index: Path, part: str) -> list[Row]:
+    """The rows of one part of a split, or all of an index.
+
+    Raises:
+        DataError: an unknown part, or one without images.
+    """
+    if part not in (*PARTS, "all"):
+        raise DataError(f"--part {part} is unknown; choose {', '.join(PARTS)} or all.")
+    rows = read_index(index) if part == "all" else read_split(index).part(part)
+    if not rows:
+        raise DataError(f"{index} has no images in the part {part}.")
+    return rows
+
+
+def record_figures(folder: Path, bundle: Bundle, figures: Mapping[str, Measured], split: Path) -> Bundle:
+    """Write the bundle anew with `figures`; it keeps its graphs, and its SHA-256 changes.
+
+    Raises:
+        DataError: `split` is not the split that the bundle was trained on, so that its test part may have been seen.
+    """
+    needed, given = bundle.manifest.provenance.split_sha256, read_split(split).sha256
+    if needed != given:
+        raise DataError(
+            f"{split} is not the split that the bundle was trained on ({given[:12]} given, {needed[:12]} needed): "
+            "its test part may have been trained on, so the figures are not recorded."
+        )
+    return write_bundle(folder, bundle.manifest.model_copy(update={"metrics": dict(figures)}), bundle.graphs)

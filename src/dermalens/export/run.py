@@ -1,0 +1,191 @@
+"""A training run to a bundle: graph, parity, calibration, operating points, manifest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+
+from dermalens.core.bundle import (
+    Calibration,
+    Manifest,
+    Measured,
+    Member,
+    OperatingPoint,
+    Provenance,
+    View,
+)
+from dermalens.core.bundlefile import Bundle, write_bundle
+from dermalens.core.decision import calibrate
+from dermalens.core.errors import DataError, ExportError
+from dermalens.core.statements import INTENDED_USE, LIMITS, citations, weights_licence
+from dermalens.core.taxonomy import MALIGNANT
+from dermalens.data.index import Row, read_index
+from dermalens.data.split import Split, read_split
+from dermalens.evaluate.calibrate import Method, fit, operating_points
+from dermalens.evaluate.judge import logits_of, read_squares
+from dermalens.evaluate.predictions import truth_of
+from dermalens.export.graph import to_onnx
+from dermalens.export.parity import LEAST_IMAGES, check_parity
+from dermalens.models.heads import LesionClassifier
+from dermalens.predict.classifier import Classifier, open_sessions
+from dermalens.train.recipe import Recipe
+
+VIEWS: Final[Mapping[int, tuple[View, ...]]] = {
+    1: ("identity",),
+    2: ("identity", "turn_180"),
+    4: ("identity", "turn_180", "flip", "flip_180"),
+    8: ("identity", "turn_90", "turn_180", "turn_270", "flip", "flip_90", "flip_180", "flip_270"),
+}
+"""Test-time views by their number."""
+
+GRAPH_NAME: Final = "model.onnx"
+DEFAULT_POINT: Final = "sensitivity_95"
+"""A missed cancer weighs more than a needless visit, so the stricter of the two points is the default."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExportOptions:
+    """What the caller chooses; the rest comes from the run."""
+
+    split: Path | None = None
+    """The split where it lies now; None for where the recipe says."""
+    views: tuple[View, ...] = ("identity",)
+    calibration: Method = "temperature"
+    prior_correction: float | None = None
+    """Strength of the logit adjustment; None for the recipe's."""
+    version: str = "1"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A finished run, read back."""
+
+    recipe: Recipe
+    notes: Mapping[str, Any]
+    classifier: LesionClassifier
+    log_prior: tuple[float, ...]
+
+
+def export_run(folder: Path, target: Path, options: ExportOptions) -> tuple[Bundle, float]:
+    """Write the bundle of the best checkpoint in `folder` to `target`; returns it and the parity difference.
+
+    Raises:
+        ExportError: no run there, or a graph that differs from the checkpoint; then nothing is written.
+        DataError: the split cannot be read or is not the one that the run was trained on.
+    """
+    run = read_run(folder)
+    split = _split_of(run, options)
+    rows = validation_rows(run.recipe, split)
+    graph = to_onnx(run.classifier, run.recipe.preprocess.side_pixels)
+    draft = _bundle(graph, _draft(run, split, graph, options))
+    sessions = open_sessions(draft)
+    spread = [rows[i] for i in np.linspace(0, len(rows) - 1, min(len(rows), LEAST_IMAGES)).astype(int)]
+    difference = check_parity(run.classifier, sessions[0], read_squares(spread, run.recipe.preprocess))
+    calibration, points = _fitted(Classifier(draft, sessions), rows, run, options)
+    update = {"calibration": calibration, "operating_points": points}
+    return write_bundle(target, draft.manifest.model_copy(update=update), {GRAPH_NAME: graph}), difference
+
+
+def read_run(folder: Path) -> Run:
+    """The recipe and the best checkpoint of a run folder.
+
+    Raises:
+        ExportError: the folder holds no finished epoch.
+    """
+    notes, checkpoint = folder / "run.json", folder / "best.ckpt"
+    if not notes.is_file() or not checkpoint.is_file():
+        raise ExportError(f"{folder} holds no trained run (run.json and best.ckpt). Train one: dermalens train RECIPE")
+    content = json.loads(notes.read_text(encoding="utf-8"))
+    recipe = Recipe.model_validate_json(json.dumps(content["recipe"]))
+    # Our own checkpoint: Lightning stores callback states that are not plain tensors.
+    state = torch.load(checkpoint, map_location="cpu", weights_only=False)["state_dict"]
+    model = recipe.model
+    classifier = LesionClassifier(
+        model.backbone, classes=len(recipe.classes), weights="none", hidden=model.hidden, dropout=model.dropout
+    )
+    prefix = "network."
+    classifier.load_state_dict({key[len(prefix) :]: value for key, value in state.items() if key.startswith(prefix)})
+    return Run(recipe, content, classifier.eval(), tuple(state["log_prior"].tolist()))
+
+
+def _split_of(run: Run, options: ExportOptions) -> Split:
+    path = options.split or Path(run.recipe.data.split)
+    split = read_split(path)
+    if split.sha256 != run.notes["split_sha256"]:
+        raise DataError(
+            f"{path} is not the split of this run: {split.sha256[:12]} given, {run.notes['split_sha256'][:12]} needed. "
+            "Name the right one: --split PATH"
+        )
+    return split
+
+
+def validation_rows(recipe: Recipe, split: Split) -> list[Row]:
+    """The rows that training held out: the val part, or the recipe's fold."""
+    fold = recipe.data.fold
+    return split.part("val") if fold is None else [row for row in split.rows if row.fold == fold]
+
+
+def _bundle(graph: bytes, manifest: Manifest) -> Bundle:
+    content = manifest.model_dump_json().encode()
+    return Bundle(manifest, {GRAPH_NAME: graph}, hashlib.sha256(content).hexdigest())
+
+
+def _draft(run: Run, split: Split, graph: bytes, options: ExportOptions) -> Manifest:
+    """The manifest before calibration, with a placeholder operating point that `_fitted` replaces."""
+    recipe, classes = run.recipe, run.recipe.classes
+    unknown = Measured(value=None, low=None, high=None, n=0)
+    return Manifest(
+        format_version=1,
+        name=recipe.name,
+        version=options.version,
+        classes=classes,
+        malignant=[code for code in classes if code in (*MALIGNANT, "malignant")],
+        preprocess=recipe.preprocess,
+        members=[Member(file=GRAPH_NAME, sha256=hashlib.sha256(graph).hexdigest())],
+        combiner="mean",
+        views=list(options.views),
+        calibration=Calibration(method="none", scale=[1.0] * len(classes), shift=[0.0] * len(classes), n=0),
+        operating_points=[OperatingPoint(name=DEFAULT_POINT, threshold=0.5, sensitivity=unknown, specificity=unknown)],
+        default_operating_point=DEFAULT_POINT,
+        provenance=_provenance(run, split),
+        metrics={},
+        intended_use=INTENDED_USE,
+        limits=list(LIMITS),
+    )
+
+
+def _fitted(
+    classifier: Classifier, rows: Sequence[Row], run: Run, options: ExportOptions
+) -> tuple[Calibration, list[OperatingPoint]]:
+    truth = truth_of(rows, classifier.manifest.classes)
+    strength = run.recipe.balance.logit_adjustment if options.prior_correction is None else options.prior_correction
+    logits = logits_of(classifier, rows)
+    calibration = fit(options.calibration, logits, truth.labels, shift=-strength * np.array(run.log_prior))
+    malignant = np.array([code in classifier.manifest.malignant for code in classifier.manifest.classes])
+    score = calibrate(logits, calibration)[:, malignant].sum(axis=1)
+    return calibration, operating_points(score, malignant[truth.labels], truth)
+
+
+def _provenance(run: Run, split: Split) -> Provenance:
+    recipe, notes = run.recipe, run.notes
+    extra = [row.source for source in recipe.data.extra if Path(source).is_file() for row in read_index(Path(source))]
+    sources = {row.source for row in split.rows} | set(extra)
+    training = dict(notes.get("training", {}))
+    training |= {key: notes[key] for key in ("train_images", "val_images") if key in notes}
+    return Provenance(
+        recipe=recipe.name,
+        code_version=str(notes["code_version"]),
+        split_sha256=split.sha256,
+        data=citations(sources),
+        data_licence=weights_licence(sources),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        training=training,
+    )
