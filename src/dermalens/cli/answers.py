@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from dermalens.cli.progress import counting
 from dermalens.core.errors import DermaLensError, ImageError, name_some
 from dermalens.core.header import MAX_BYTES
 from dermalens.predict.classifier import Classifier
@@ -65,7 +66,7 @@ def answers(classifier: Classifier, request: Request) -> Iterator[Row]:
                 name=shown,
             )
         except ImageError as error:
-            yield Failed(shown, _printable(str(error)))
+            yield Failed(shown, _printable(str(error).removeprefix(f"{path}: ")))
         else:
             yield Answered(prediction, names.write(prediction, path) if names else None)
 
@@ -102,15 +103,13 @@ def _printable(text: str) -> str:
 
 def with_progress(rows: Iterable[Row], *, total: int, streams: bool) -> Iterator[Row]:
     """The same rows, with a bar on standard error while there are several to wait for and none is shown yet."""
-    from rich.console import Console
-    from rich.progress import track
-
-    console = Console(stderr=True)
-    is_shown = total > 1 and console.is_terminal and not (streams and sys.stdout.isatty())
-    if not is_shown:
+    if total == 1 or (streams and sys.stdout.isatty()):
         yield from rows
         return
-    yield from track(rows, "Classifying", total=total, console=console, transient=True)
+    with counting(total, "Classifying") as advance:
+        for row in rows:
+            advance(1)
+            yield row
 
 
 def refuse_failures(failures: Sequence[Failed], *, total: int) -> None:
@@ -120,7 +119,8 @@ def refuse_failures(failures: Sequence[Failed], *, total: int) -> None:
         DermaLensError: says why for a single image, names up to five of many.
     """
     if failures and total == 1:
-        raise DermaLensError(failures[0].error)
+        image, error = failures[0].image, failures[0].error
+        raise DermaLensError(error if error.startswith(image) else f"{image}: {error}")
     if failures:
         names = name_some(failure.image for failure in failures)
         raise DermaLensError(f"{len(failures)} of {total} images have no answer, their rows say why: {names}")

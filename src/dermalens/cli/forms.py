@@ -86,12 +86,18 @@ def write_table(rows: Iterable[Row], manifest: Manifest) -> list[Failed]:
     if len(known) == len(failures) == 1:
         return failures
     console = Console(highlight=False)
+    with console.capture() as captured:
+        _print_table(console, known, manifest)
+    sys.stdout.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
+    return failures
+
+
+def _print_table(console: Console, known: list[Row], manifest: Manifest) -> None:
     if len(known) == 1 and isinstance(known[0], Answered):
         console.print(_in_full(known[0]))
     else:
         console.print(_compact(known), _summary(known))
     console.print(_section("Limits", manifest.limits), Text(f"Bundle: {manifest.name} {manifest.version}", "dim"))
-    return failures
 
 
 def _in_full(row: Answered) -> Group:
@@ -111,7 +117,7 @@ def _in_full(row: Answered) -> Group:
 
 def _classes(prediction: Prediction) -> Table:
     """The most probable classes with names for readers without Latin."""
-    table = Table("Most probable classes", "", "", box=None, pad_edge=False, header_style="bold")
+    table = Table(title="Most probable classes", box=None, show_header=False, title_justify="left", title_style="bold")
     ordered = sorted(prediction.probabilities.items(), key=lambda entry: -entry[1])
     for code, probability in ordered[:_SHOWN_CLASSES]:
         name = f"{DIAGNOSES[code].name}: {DIAGNOSES[code].lay_name}" if code in DIAGNOSES else ""

@@ -8,13 +8,18 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Final
 
 import typer
 from typer.core import TyperGroup
 
 from dermalens import __version__
+from dermalens.cli.card import card
+from dermalens.cli.evaluate import evaluate
+from dermalens.cli.export import export
 from dermalens.cli.predict import predict
+from dermalens.cli.train import train
 from dermalens.core.errors import DermaLensError
 
 INTERRUPTED: Final = 130
@@ -45,9 +50,14 @@ app = typer.Typer(
     name="dermalens", cls=Commands, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
 )
 
-COMMANDS: Final = {
+COMMANDS: Final[Mapping[str, Callable[..., None]]] = {
     "predict": predict,
+    "train": train,
+    "export": export,
+    "evaluate": evaluate,
+    "card": card,
 }
+"""Every command, in the order of the help page; its module imports what is heavy when it is called."""
 
 for _name, _command in COMMANDS.items():
     app.command(_name)(_command)

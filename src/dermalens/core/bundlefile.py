@@ -8,7 +8,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
@@ -24,7 +24,7 @@ class Bundle:
     """What a bundle folder holds, after every check; nothing is read from the folder later."""
 
     manifest: Manifest
-    graphs: Mapping[str, bytes]
+    graphs: Mapping[str, bytes] = field(repr=False)
     """ONNX files by name, each with the SHA-256 that the manifest gives."""
     sha256: str
     """SHA-256 of the bytes of bundle.json; as that names the hash of every graph, it stands for the whole bundle."""

@@ -61,7 +61,7 @@ def name_of(source: Source) -> str:
 
 
 def find_images(arguments: Iterable[str]) -> list[str]:
-    """Files as named, folders as the images below them, sorted; a folder without any stays: `read_source` refuses it."""
+    """Files as named, folders as the images below them, sorted; a folder without any stays and is refused later."""
     return [path for argument in arguments for path in _expand(argument)]
 
 

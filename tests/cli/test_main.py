@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from dermalens import __version__
+from dermalens.cli.main import Commands, app
+from dermalens.core.errors import ImageError
+
+ENVIRONMENT = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+HEAVY = "numpy onnxruntime PIL pydantic torch lightning sklearn matplotlib"
+
+
+def python(*words, **options):
+    return subprocess.run([sys.executable, *words], capture_output=True, text=True, env=ENVIRONMENT, **options)
+
+
+def ended_by(error):
+    """What the shell sees of a command that raises `error`."""
+    program = typer.Typer(cls=Commands, pretty_exceptions_enable=False)
+
+    @program.command()
+    def fail() -> None:
+        raise error
+
+    @program.command()
+    def other() -> None: ...
+
+    return CliRunner().invoke(program, ["fail"])
+
+
+def test_our_error_is_one_line_on_standard_error_and_exit_code_2():
+    result = ended_by(ImageError("It is\n  damaged."))
+    assert (result.exit_code, result.stdout, result.stderr) == (2, "", "error: It is damaged.\n")
+
+
+def test_another_error_is_loud():
+    result = ended_by(ZeroDivisionError("bug"))
+    assert result.exit_code == 1
+    assert isinstance(result.exception, ZeroDivisionError)
+
+
+def test_an_interrupt_ends_with_130():
+    assert ended_by(KeyboardInterrupt()).exit_code == 130
+
+
+def test_the_version_is_shown():
+    assert CliRunner().invoke(app, ["--version"]).stdout == f"dermalens {__version__}\n"
+
+
+def test_no_command_shows_the_help():
+    result = CliRunner(env={"COLUMNS": "200"}).invoke(app, [])
+    assert "predict" in result.output
+    assert "not a medical device" in result.output
+
+
+@pytest.mark.parametrize("arguments", [["nonsense"], ["predict"], ["predict", "--nonsense", "a.jpg"]])
+def test_a_wrong_command_line_exits_with_2(arguments):
+    assert CliRunner().invoke(app, arguments).exit_code == 2
+
+
+def test_help_loads_no_heavy_package():
+    code = f"""
+import sys
+from dermalens.cli.main import main
+try:
+    sys.argv = ["dermalens", "--help"]
+    main()
+finally:
+    print([name for name in "{HEAVY}".split() if name in sys.modules])
+"""
+    done = python("-c", code)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_python_m_dermalens_is_dermalens():
+    assert python("-m", "dermalens", "--version").stdout == f"dermalens {__version__}\n"
+
+
+def test_a_reader_that_goes_away_ends_the_command_quietly():
+    code = """
+import os, sys, typer
+from dermalens.cli.main import Commands
+program = typer.Typer(cls=Commands, pretty_exceptions_enable=False)
+@program.command()
+def talk() -> None:
+    while True:
+        sys.stdout.write("line\\n" * 1000)
+@program.command()
+def other() -> None: ...
+sys.argv = ["program", "talk"]
+program()
+"""
+    words = [sys.executable, "-c", code]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRONMENT) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        complaint = process.stderr.read()
+    assert (process.returncode, complaint) == (141, b"")

@@ -1,0 +1,200 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from dermalens.predict.classifier import load
+from tests.tiny_bundle import lesion
+
+CODES = ["akiec", "bcc", "bkl", "df", "mel", "nv", "vasc"]
+
+
+def save(path, code="nv"):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lesion(code).save(path)
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Three good images, one bad, and what is no image."""
+    save(tmp_path / "in" / "b.png", "mel")
+    save(tmp_path / "in" / "a.PNG", "nv")
+    save(tmp_path / "in" / "deep" / "c.bmp", "df")
+    (tmp_path / "in" / "bad.jpg").write_text("text named jpg")
+    (tmp_path / "in" / "notes.txt").write_text("no image")
+    (tmp_path / "in" / "._a.png").write_text("macOS leaves these")
+    return tmp_path / "in"
+
+
+def lines(result):
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def test_json_is_the_answer_of_the_python_api(command, tmp_path, bundle_folder):
+    path = save(tmp_path / "a.png")
+    result = command("--json", path)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert lines(result) == [load(bundle_folder).predict(path).as_dict()]
+
+
+def test_standard_input_is_an_image(command, tmp_path):
+    path = save(tmp_path / "a.png")
+    result = command("--json", "-", given=path.read_bytes())
+    assert lines(result)[0] == lines(command("--json", path))[0] | {"image": "-"}
+
+
+def test_a_folder_is_searched_in_order_and_one_bad_image_does_not_end_the_run(command, folder):
+    result = command("--json", folder)
+    rows = lines(result)
+    assert result.exit_code == 2
+    assert [os.path.relpath(row["image"], folder) for row in rows] == ["a.PNG", "b.png", "bad.jpg", "deep/c.bmp"]
+    assert [row.get("diagnosis") for row in rows] == ["nv", "mel", None, "df"]
+    assert list(rows[2]) == ["image", "error"]
+    assert rows[2]["error"].startswith("The file is text")
+    assert result.stderr == f"error: 1 of 4 images have no answer, their rows say why: {folder / 'bad.jpg'}\n"
+
+
+def test_csv_has_one_flat_row_an_image(command, folder):
+    result = command("--csv", folder)
+    rows = list(csv.DictReader(io.StringIO(result.stdout)))
+    assert result.exit_code == 2
+    assert list(rows[0]) == [
+        *["image", "diagnosis", *CODES, "malignant_probability", "decision"],
+        *["operating_point", "bundle_sha256", "heatmap", "error"],
+    ]
+    assert [row["diagnosis"] for row in rows] == ["nv", "mel", "", "df"]
+    assert [bool(row["error"]) for row in rows] == [False, False, True, False]
+    assert sum(float(rows[0][code]) for code in CODES) == pytest.approx(1, abs=1e-5)
+
+
+def test_the_table_puts_the_decision_first_and_always_says_what_it_is_not(command, tmp_path):
+    result = command(save(tmp_path / "a.png", "mel"))
+    assert result.exit_code == 0
+    assert result.stdout.splitlines()[1].startswith("REFER")
+    for part in ("Malignant probability 1.00", "black skin cancer", "at or above the threshold 0.10", "Next step"):
+        assert part in result.stdout
+    assert "Not a medical device." in result.stdout
+
+
+def test_the_table_of_a_blank_picture_shows_no_class(command, tmp_path):
+    Image.new("RGB", (100, 100), (60, 60, 70)).save(tmp_path / "blank.png")
+    result = command(tmp_path / "blank.png")
+    assert result.stdout.splitlines()[1].startswith("ABSTAIN")
+    assert "melanoma" not in result.stdout
+
+
+def test_the_table_of_several_images_has_a_row_each_and_a_summary(command, folder):
+    result = command(folder)
+    assert result.exit_code == 2
+    assert "4 images: 1 refer, 2 reassure, 1 error" in result.stdout
+    assert "bad.jpg" in result.stdout
+    assert "Not a medical device." in result.stdout
+
+
+def test_a_single_bad_image_is_one_line(command, folder):
+    result = command(folder / "bad.jpg")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith("error: ")
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("form", ["--json", "--csv"])
+def test_a_missing_image_is_a_row_with_its_error(command, tmp_path, form):
+    result = command(form, tmp_path / "none.jpg")
+    assert result.exit_code == 2
+    assert "none.jpg" in result.stdout
+    assert "none.jpg" in result.stderr
+
+
+def test_a_folder_without_images_is_an_error(command, tmp_path):
+    result = command(tmp_path)
+    assert result.exit_code == 2
+    assert "is a folder without images" in result.stderr
+
+
+def test_an_empty_standard_input_is_an_error(command):
+    result = command("-", given=b"")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("error: ")
+
+
+def test_json_and_csv_exclude_each_other(command, tmp_path):
+    result = command("--json", "--csv", save(tmp_path / "a.png"))
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == "error: --json and --csv were both given; choose one.\n"
+
+
+def test_an_unknown_operating_point_ends_the_run_before_it_starts(command, tmp_path):
+    result = command("--json", "--operating-point", "best", save(tmp_path / "a.png"))
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "sensitivity_90, sensitivity_95" in result.stderr
+
+
+def test_another_operating_point_is_used(command, tmp_path):
+    result = command("--json", "--operating-point", "sensitivity_90", save(tmp_path / "a.png"))
+    assert lines(result)[0]["operating_point"]["name"] == "sensitivity_90"
+
+
+def test_a_bad_bundle_ends_the_run(command, tmp_path):
+    result = command("--bundle", tmp_path, save(tmp_path / "a.png"))
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "has no bundle.json" in result.stderr
+
+
+def test_heat_maps_of_the_same_name_do_not_overwrite_each_other(command, tmp_path):
+    images = [save(tmp_path / place, "df") for place in ("x/a.png", "y/a.png", "y/A.bmp", "a-2.png")]
+    result = command("--json", "--heatmap", tmp_path / "maps", *images)
+    files = [row["heatmap"] for row in lines(result)]
+    assert [Path(file).name for file in files] == ["a.png", "a-2.png", "A-3.png", "a-2-2.png"]
+    for file in files:
+        with Image.open(file) as picture:
+            assert (picture.format, picture.size) == ("PNG", (64, 64))
+
+
+def test_the_heat_map_of_standard_input_has_a_name(command, tmp_path):
+    image = save(tmp_path / "a.png").read_bytes()
+    command("--heatmap", tmp_path / "maps", "-", given=image)
+    assert [file.name for file in (tmp_path / "maps").iterdir()] == ["stdin.png"]
+
+
+def test_a_heat_map_folder_that_cannot_be_made_is_one_line(command, tmp_path):
+    image = save(tmp_path / "a.png")
+    result = command("--heatmap", image / "maps", image)
+    assert result.exit_code == 2
+    assert "cannot be written" in result.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="file names are Unicode there")
+def test_a_file_name_that_is_not_unicode_is_written_as_an_escape(command, tmp_path):
+    path = save(tmp_path / "a.png").rename(tmp_path / os.fsdecode(b"\xff.png"))
+    row = lines(command("--json", path))[0]
+    assert row["image"].endswith("\\xff.png")
+    assert row["diagnosis"] == "nv"
+
+
+def test_brackets_in_a_file_name_are_shown_as_they_are(command, tmp_path):
+    assert "[red]x.png" in command(save(tmp_path / "[red]x.png")).stdout
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no pseudo-terminals there")
+def test_the_progress_bar_does_not_take_the_results_to_the_terminal(folder, bundle_folder):
+    """Standard error is a terminal, standard output a file: `dermalens predict --json folder > answers`."""
+    terminal, end = os.openpty()
+    words = [sys.executable, "-m", "dermalens", "predict", "--json", "--bundle", str(bundle_folder), str(folder)]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "TERM": "xterm"}
+    done = subprocess.run(words, stdout=subprocess.PIPE, stderr=end, text=True, env=environment)
+    shown = os.read(terminal, 100_000).decode()
+    os.close(terminal)
+    os.close(end)
+    assert [json.loads(line).get("diagnosis") for line in done.stdout.splitlines()] == ["nv", "mel", None, "df"]
+    assert "Classifying" in shown
+    assert "1 of 4 images" in shown

@@ -1,0 +1,206 @@
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image, ImageOps
+
+import dermalens
+from dermalens.core.bundle import Calibration
+from dermalens.core.errors import BundleError, DermaLensError, ImageError
+from dermalens.predict import classifier as classifier_module
+from dermalens.predict.classifier import load
+from tests.tiny_bundle import COLOURS, lesion, tiny_graph, write_tiny_bundle
+
+KEYS = [
+    "image",
+    "diagnosis",
+    "probabilities",
+    "malignant_probability",
+    "decision",
+    "reasons",
+    "recommendation",
+    "bundle",
+    "limits",
+    "operating_point",
+    "quality",
+    "notes",
+]
+
+
+def png(picture: Image.Image, **options) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG", **options)
+    return buffer.getvalue()
+
+
+def flat(classifier, source, **options):
+    """The answer without the name of the image."""
+    return classifier.predict(source, **options).as_dict() | {"image": ""}
+
+
+@pytest.mark.parametrize("code", COLOURS)
+def test_each_colour_is_told_apart(classifier, code):
+    assert classifier.predict(lesion(code)).diagnosis == code
+
+
+def test_path_bytes_picture_and_array_give_the_same_answer(classifier, tmp_path):
+    picture = lesion("bkl")
+    (tmp_path / "a.png").write_bytes(png(picture))
+    sources = [str(tmp_path / "a.png"), tmp_path / "a.png", png(picture), picture, np.asarray(picture)]
+    answers = [flat(classifier, source) for source in sources]
+    assert answers.count(answers[0]) == len(sources)
+
+
+def test_an_answer_names_its_image(classifier, tmp_path):
+    (tmp_path / "a.png").write_bytes(png(lesion("nv")))
+    picture = lesion("nv")
+    sources = [tmp_path / "a.png", png(picture), picture, np.asarray(picture)]
+    names = [classifier.predict(source).image for source in sources]
+    assert names == [str(tmp_path / "a.png"), "<bytes>", "<image>", "<array>"]
+    assert classifier.predict(picture, name="left arm").image == "left arm"
+
+
+def test_the_keys_of_an_answer_and_their_order_are_fixed(classifier):
+    answer = classifier.predict(lesion("mel")).as_dict()
+    assert list(answer) == KEYS
+    assert list(answer["probabilities"]) == ["akiec", "bcc", "bkl", "df", "mel", "nv", "vasc"]
+    assert list(answer["bundle"]) == ["name", "version", "sha256"]
+    assert list(answer["operating_point"]) == ["name", "threshold", "sensitivity", "specificity"]
+    assert list(answer["quality"]) == ["source_side_pixels", "contrast", "findings"]
+
+
+def test_an_answer_adds_up(classifier):
+    answer = classifier.predict(lesion("akiec")).as_dict()
+    shares = answer["probabilities"]
+    assert sum(shares.values()) == pytest.approx(1, abs=1e-5)
+    assert answer["malignant_probability"] == pytest.approx(shares["akiec"] + shares["bcc"] + shares["mel"], abs=1e-9)
+    assert answer["diagnosis"] == max(shares, key=shares.get)
+    assert answer["decision"] == "refer"
+    assert answer["bundle"] == {"name": "tiny", "version": "1.0", "sha256": classifier.bundle.sha256}
+    assert answer["limits"] == ["Not a medical device.", "Knows seven colours."]
+
+
+def test_the_same_picture_gives_the_same_answer_twice(classifier):
+    assert classifier.predict(lesion("df")) == classifier.predict(lesion("df"))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_an_exif_orientation_does_not_change_the_answer(classifier, orientation):
+    upright = lesion("nv")
+    inverse = {6: 8, 8: 6}.get(orientation, orientation)
+    exif = Image.Exif()
+    exif[274] = inverse
+    probe = upright.copy()
+    probe.getexif()[274] = inverse
+    stored = ImageOps.exif_transpose(probe)
+    exif[274] = orientation
+    found = classifier.predict(png(stored, exif=exif))
+    expected = classifier.predict(upright)
+    assert list(found.probabilities.values()) == pytest.approx(list(expected.probabilities.values()), abs=1e-6)
+    heat = classifier.predict(png(stored, exif=exif), heatmap=True).explanation.heat
+    assert heat == pytest.approx(classifier.predict(upright, heatmap=True).explanation.heat, abs=1e-5)
+
+
+def test_a_blank_picture_gets_no_answer_but_a_reason(classifier):
+    prediction = classifier.predict(Image.new("RGB", (200, 200), COLOURS["mel"]))
+    assert prediction.decision == "abstain"
+    assert "without detail" in prediction.reasons[0]
+
+
+def test_another_operating_point_is_obeyed(classifier):
+    prediction = classifier.predict(lesion("nv"), operating_point="sensitivity_90")
+    assert prediction.operating_point.threshold == 0.3
+    assert classifier.predict(lesion("nv")).operating_point.threshold == 0.1
+
+
+def test_an_unknown_operating_point_lists_those_there_are(classifier):
+    with pytest.raises(DermaLensError, match=r"No operating point 'best'.*sensitivity_90, sensitivity_95"):
+        classifier.predict(lesion("nv"), operating_point="best")
+
+
+def test_calibration_reaches_the_answer(classifier, tmp_path):
+    shift = [0.0, 0.0, 0.0, 0.0, 50.0, 0.0, 0.0]
+    calibration = Calibration(method="vector", scale=[1.0] * 7, shift=shift, n=1)
+    write_tiny_bundle(tmp_path / "b", calibration=calibration)
+    assert load(tmp_path / "b").predict(lesion("nv")).diagnosis == "mel"
+
+
+def test_views_and_members_of_the_same_network_change_nothing(classifier, tmp_path):
+    graphs = {"a.onnx": tiny_graph(), "b.onnx": tiny_graph()}
+    write_tiny_bundle(tmp_path / "b", graphs, views=["identity", "flip", "turn_90", "flip_270"])
+    averaged = load(tmp_path / "b").predict(lesion("bcc"))
+    alone = classifier.predict(lesion("bcc"))
+    assert list(averaged.probabilities.values()) == pytest.approx(list(alone.probabilities.values()), abs=1e-5)
+
+
+def test_the_heat_map_lies_where_the_colour_is(classifier):
+    picture = lesion("df", (256, 256))
+    pixels = np.asarray(picture).copy()
+    pixels[:100, 156:] = (75, 255, 75)
+    explanation = classifier.predict(pixels, heatmap=True).explanation
+    row, column = np.unravel_index(explanation.heat.argmax(), explanation.heat.shape)
+    assert explanation.code == "df"
+    assert row < 64 * 100 / 256
+    assert column > 64 * 156 / 256
+
+
+def test_no_heat_map_is_made_unless_asked_for(classifier):
+    assert classifier.predict(lesion("df")).explanation is None
+
+
+def test_a_missing_file_is_named(classifier, tmp_path):
+    with pytest.raises(ImageError, match=r"none\.jpg"):
+        classifier.predict(tmp_path / "none.jpg")
+
+
+def test_a_bad_file_is_named(classifier, tmp_path):
+    (tmp_path / "bad.jpg").write_text("text")
+    with pytest.raises(ImageError, match=r"bad\.jpg: "):
+        classifier.predict(tmp_path / "bad.jpg")
+
+
+def test_a_folder_is_not_an_image(classifier, tmp_path):
+    with pytest.raises(ImageError, match="is a folder without images"):
+        classifier.predict(tmp_path)
+
+
+def test_something_else_is_a_type_error(classifier):
+    with pytest.raises(TypeError, match="given is list"):
+        classifier.predict([1, 2])
+
+
+def test_a_graph_that_does_not_fit_its_manifest_is_refused_on_load(tmp_path):
+    write_tiny_bundle(tmp_path / "b", {"model.onnx": tiny_graph(side=96)})
+    with pytest.raises(BundleError, match=r"model\.onnx has the input pixels"):
+        load(tmp_path / "b")
+
+
+def test_without_a_packaged_bundle_the_error_says_what_to_do(monkeypatch, tmp_path):
+    monkeypatch.setattr(classifier_module, "DEFAULT_BUNDLE", tmp_path / "none")
+    with pytest.raises(BundleError, match="--bundle PATH"):
+        load()
+
+
+def test_the_packaged_bundle_is_what_load_takes_by_default(monkeypatch, bundle_folder):
+    monkeypatch.setattr(classifier_module, "DEFAULT_BUNDLE", bundle_folder)
+    assert dermalens.load().manifest.name == "tiny"
+
+
+def test_the_public_names_are_these_and_all_exist():
+    assert dermalens.__all__ == ["Classifier", "DermaLensError", "Prediction", "__version__", "load"]
+    assert all(hasattr(dermalens, name) for name in dermalens.__all__)
+    assert set(dermalens.__all__) <= set(dir(dermalens))
+    assert not hasattr(dermalens, "nonsense")
+
+
+def test_importing_dermalens_loads_none_of_its_heavy_parts():
+    heavy = "numpy onnxruntime PIL pydantic rich torch typer"
+    code = f"import sys, dermalens; print([m for m in '{heavy}'.split() if m in sys.modules])"
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
+    assert done.stdout.strip() == "[]"

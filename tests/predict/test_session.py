@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from dermalens.core.errors import BundleError
+from dermalens.predict.session import open_session
+from tests.tiny_bundle import COLOURS, SIDE, tiny_graph
+
+
+def opened(graph, *, classes=7, side=SIDE, threads=1):
+    return open_session(graph, name="model.onnx", classes=classes, side_pixels=side, threads=threads)
+
+
+def flat(*codes):
+    return np.stack([np.full((SIDE, SIDE, 3), COLOURS[code], dtype=np.uint8) for code in codes])
+
+
+def test_a_graph_gives_logits_embedding_and_heat_maps():
+    outputs = opened(tiny_graph()).run(flat("mel", "nv", "df"))
+    assert outputs.logits.argmax(axis=1).tolist() == [4, 5, 3]
+    assert outputs.embedding[1] * 255 == pytest.approx(COLOURS["nv"], abs=1e-3)
+    assert outputs.heatmaps.shape == (3, 7, 8, 8)
+    assert {part.dtype for part in (outputs.logits, outputs.embedding, outputs.heatmaps)} == {np.dtype(np.float32)}
+
+
+def test_threads_do_not_change_the_answer():
+    squares = flat("vasc", "bcc")
+    alone, many = opened(tiny_graph()).run(squares), opened(tiny_graph(), threads=2).run(squares)
+    assert many.logits == pytest.approx(alone.logits, abs=1e-4)
+
+
+def test_bytes_that_are_no_graph_are_refused():
+    with pytest.raises(BundleError, match=r"model\.onnx is not a graph that ONNX Runtime can load"):
+        opened(b"hello")
+
+
+def test_a_cut_off_graph_is_refused():
+    with pytest.raises(BundleError, match="ONNX Runtime can load"):
+        opened(tiny_graph()[:-40])
+
+
+def test_a_graph_for_another_side_is_refused():
+    with pytest.raises(BundleError, match=r"\[N, 64, 64, 3\]; the bundle's side needs .*\[N, 96, 96, 3\]"):
+        opened(tiny_graph(), side=96)
+
+
+def test_a_graph_for_other_classes_is_refused():
+    with pytest.raises(BundleError, match=r"logits tensor\(float\) \[N, 5\].*7 classes need"):
+        opened(tiny_graph(classes=5))
+
+
+def test_a_graph_with_another_input_name_is_refused():
+    with pytest.raises(BundleError, match="has the input image "):
+        opened(tiny_graph(pixels="image"))
+
+
+@pytest.mark.parametrize("name", ["logits", "embedding", "heatmaps"])
+def test_a_graph_with_another_output_name_is_refused(name):
+    with pytest.raises(BundleError, match="has the outputs "):
+        opened(tiny_graph(**{name: "other"}))
+
+
+def test_pixels_that_do_not_fit_end_in_our_error():
+    with pytest.raises(BundleError, match="failed in ONNX Runtime"):
+        opened(tiny_graph()).run(np.zeros((1, 8, 8, 3), dtype=np.uint8))
