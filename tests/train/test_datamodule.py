@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from dermalens.core.errors import DataError
+from dermalens.data.index import read_index, write_index
+from dermalens.data.split import write_split
+from dermalens.train.datamodule import DrawSampler, FixedImages, LesionData, TrainingImages, side_at
+
+LABELS = [0] * 900 + [1] * 100
+
+
+@pytest.mark.parametrize(("power", "share"), [(0.5, 10 / 40), (1.0, 0.5)])
+def test_the_sampler_draws_classes_by_their_size_to_the_power_of_one_minus_power(power, share):
+    drawn = [LABELS[row] for epoch in range(20) for row, _ in sampler_of(power, epoch=epoch)]
+    assert np.mean(drawn) == pytest.approx(share, abs=0.015)
+
+
+def test_with_power_0_every_image_is_drawn_once_an_epoch():
+    assert sorted(row for row, _ in sampler_of(0.0)) == list(range(1000))
+
+
+def test_draws_depend_on_seed_and_epoch_alone():
+    assert list(sampler_of(0.5, epoch=3)) == list(sampler_of(0.5, epoch=3))
+    assert list(sampler_of(0.5, epoch=3)) != list(sampler_of(0.5, epoch=4))
+    assert list(sampler_of(0.5, seed=1)) != list(sampler_of(0.5, seed=2))
+
+
+@pytest.mark.parametrize("power", [0.0, 0.5])
+def test_the_processes_of_ddp_share_the_draws_of_one(power):
+    alone = list(sampler_of(power))
+    parts = [list(DrawSampler(LABELS, power=power, seed=1, rank=rank, world=3)) for rank in range(3)]
+    assert [len(part) for part in parts] == [333, 333, 333]
+    assert [draw for draws in zip(*parts, strict=True) for draw in draws] == alone[:999]
+
+
+def sampler_of(power: float, *, seed: int = 1, epoch: int = 0) -> DrawSampler:
+    sampler = DrawSampler(LABELS, power=power, seed=seed)
+    sampler.set_epoch(epoch)
+    return sampler
+
+
+def test_the_test_part_is_never_read(make_recipe):
+    # The drawn test images do not exist: opening one would raise.
+    data = LesionData(make_recipe())
+    rows = data.train_rows + data.val_rows
+    assert Counter(row.part for row in rows) == {"train": 28, "val": 14}
+    images = TrainingImages(data.train_rows, data.recipe), FixedImages(data.val_rows, data.recipe)
+    assert [images[0][number, 5][1] for number in range(28)] == [
+        images[0].recipe.classes.index(r.label) for r in data.train_rows
+    ]
+    assert {tuple(images[1][number][0].shape) for number in range(14)} == {(3, 64, 64)}
+
+
+def test_a_fold_is_held_out_instead_of_the_val_part(make_recipe):
+    data = LesionData(make_recipe(["data.fold=1"]))
+    assert {row.fold for row in data.val_rows} == {1}
+    assert {row.fold for row in data.train_rows} == {0}
+    assert len(data.train_rows) + len(data.val_rows) == 42
+    assert all(row.part != "test" for row in data.val_rows)
+
+
+def test_a_fold_that_the_split_has_not_is_refused(make_recipe):
+    with pytest.raises(DataError, match="data.fold is 2, but .* has folds 0, 1"):
+        LesionData(make_recipe(["data.fold=2"]))
+
+
+def test_labels_that_the_recipe_does_not_list_are_refused(make_recipe):
+    with pytest.raises(DataError, match="does not list in `classes`: df, vasc"):
+        LesionData(make_recipe(['classes=["akiec", "bcc", "bkl", "mel", "nv"]']))
+
+
+@pytest.mark.parametrize(("part", "what"), [("train", "training"), ("val", "validation")])
+def test_a_class_without_an_image_in_a_part_is_refused(make_recipe, split_file, tmp_path, part, what):
+    rows = [row for row in read_index(split_file) if (row.part, row.label) != (part, "df")]
+    write_split(rows, tmp_path / "split.csv", seed=0)
+    with pytest.raises(DataError, match=f"without a {what} image: df"):
+        LesionData(make_recipe([f"data.split='{tmp_path / 'split.csv'}'"]))
+
+
+def test_extra_images_go_to_the_train_part_and_may_not_be_in_the_split(make_recipe, split_file, tmp_path):
+    from dataclasses import replace
+
+    rows = read_index(split_file)
+    foreign = [replace(row, image_id=f"x{row.image_id}", lesion_id=f"x{row.lesion_id}", part="") for row in rows[:3]]
+    extra = tmp_path / "extra.csv"
+    write_index(foreign, extra)
+    data = LesionData(make_recipe([f"data.extra=['{extra}']"]))
+    assert len(data.train_rows) == 31
+    assert data.train_counts == [7, 4, 4, 4, 4, 4, 4]
+    write_index(rows[:1], extra)
+    with pytest.raises(DataError, match="already in the split: akiec_0"):
+        LesionData(make_recipe([f"data.extra=['{extra}']"]))
+    write_index([replace(foreign[0], lesion_id=rows[6].lesion_id)], extra)
+    with pytest.raises(DataError, match="in both train and test"):
+        LesionData(make_recipe([f"data.extra=['{extra}']"]))
+
+
+def test_the_same_draw_gives_the_same_image_whatever_was_drawn_before(make_recipe):
+    data = LesionData(make_recipe())
+    images = TrainingImages(data.train_rows, data.recipe)
+    state = torch.get_rng_state()
+    first = images[3, 11][0]
+    assert torch.equal(torch.get_rng_state(), state)
+    torch.rand(5)
+    assert torch.equal(images[3, 11][0], first)
+    assert not torch.equal(images[3, 12][0], first)
+
+
+def test_an_image_that_cannot_be_read_is_named(make_recipe, split_file):
+    missing = [row for row in read_index(split_file) if row.part == "test"][:1]
+    with pytest.raises(DataError, match="Image akiec_6 .*akiec_6.png"):
+        FixedImages(missing, make_recipe())[0]
+
+
+def test_the_training_side_follows_the_epoch(make_recipe):
+    recipe = make_recipe(["augment.sides_pixels=[[0, 48], [2, 64], [5, 80]]"])
+    assert [side_at(recipe, epoch) for epoch in range(7)] == [48, 48, 64, 64, 64, 80, 80]
+    images = TrainingImages(LesionData(recipe).train_rows, recipe)
+    images.set_side(80)
+    assert images[0, 1][0].shape == (3, 80, 80)
+    assert Path(images.rows[0].path).is_file()

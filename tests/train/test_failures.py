@@ -1,0 +1,179 @@
+from __future__ import annotations
+
+import errno
+import multiprocessing
+import os
+import resource
+import signal
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from lightning.pytorch.callbacks import Callback
+from torch._inductor.exc import InductorError
+
+from dermalens.core.errors import DataError, TrainingError
+from dermalens.data.index import read_index
+from dermalens.data.split import write_split
+from dermalens.train.checkpoint import AtomicCheckpointIO, write_whole
+from dermalens.train.epochs import read_metrics
+from dermalens.train.failures import plain_failures
+from dermalens.train.notes import read_notes
+from dermalens.train.run import train
+
+
+class Accident(Callback):
+    """Something happens in the first step of an epoch."""
+
+    def __init__(self, happens, epoch: int = 1) -> None:
+        self.happens, self.epoch = happens, epoch
+
+    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+        if trainer.current_epoch == self.epoch and batch_idx == 0:
+            self.happens()
+
+
+def fill_cpu_memory() -> None:
+    torch.empty(2**60, dtype=torch.uint8)
+
+
+def fill_gpu_memory() -> None:
+    raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+
+def fill_disk() -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def interrupt() -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("happens", "message"),
+    [
+        (fill_cpu_memory, r"Out of memory: .*trainer\.batch_size=7 with trainer\.accumulate=2"),
+        (fill_gpu_memory, r"Out of memory: .*trainer\.batch_size=7"),
+        (fill_disk, r"disk is full .*No space left on device"),
+    ],
+)
+def test_an_accident_gives_one_line_and_leaves_the_last_checkpoint(make_recipe, tmp_path, happens, message):
+    run = tmp_path / "run"
+    with pytest.raises(TrainingError, match=message) as caught:
+        train(make_recipe(["trainer.epochs=2"]), run, callbacks=[Accident(happens)])
+    assert "last.ckpt is intact; go on with --resume" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert len(torch.load(run / "last.ckpt", weights_only=True)["state_dict"]) > 10
+    assert [record.epoch for record in read_metrics(run / "metrics.csv")] == [0]
+
+
+def test_ctrl_c_says_how_to_go_on(make_recipe, tmp_path):
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        with pytest.raises(TrainingError, match="stopped from outside.*no checkpoint yet"):
+            train(make_recipe(), tmp_path / "run", callbacks=[Accident(interrupt, epoch=0)])
+    finally:
+        signal.signal(signal.SIGINT, before)  # Lightning switches it off while it shuts down
+
+
+def test_a_killed_worker_gives_one_line(make_recipe, tmp_path):
+    def kill_worker() -> None:
+        for worker in multiprocessing.active_children():
+            os.kill(worker.pid, signal.SIGKILL)
+            worker.join(5)
+
+    with pytest.raises(TrainingError, match=r"worker that loads images was killed.*data\.workers \(1 now\)"):
+        train(make_recipe(["data.workers=1"]), tmp_path / "run", callbacks=[Accident(kill_worker, epoch=0)])
+
+
+def test_a_checkpoint_that_does_not_fit_on_the_disk_leaves_the_old_one(tmp_path):
+    target = tmp_path / "last.ckpt"
+    AtomicCheckpointIO().save_checkpoint({"epoch": 1}, target)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))  # Python ignores SIGXFSZ: the write fails with EFBIG
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            AtomicCheckpointIO().save_checkpoint({"epoch": 2, "weights": torch.rand(100_000)}, target)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert torch.load(target, weights_only=True) == {"epoch": 1}
+    assert [path.name for path in tmp_path.iterdir()] == ["last.ckpt"]
+
+
+def test_a_full_disk_while_the_checkpoint_is_written_gives_one_line(make_recipe, tmp_path):
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    try:
+        with pytest.raises(TrainingError, match="disk is full .*no checkpoint yet"):
+            train(make_recipe(["trainer.epochs=1"]), tmp_path / "run")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not list((tmp_path / "run").glob("*.ckpt*"))
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path):
+    write_whole(tmp_path / "a", b"old")
+    with pytest.raises(TypeError):
+        write_whole(tmp_path / "a", "not bytes")
+    assert (tmp_path / "a").read_bytes() == b"old"
+    assert not (tmp_path / "a.tmp").exists()
+
+
+def test_a_missing_compiler_is_said(make_recipe):
+    error = InductorError(RuntimeError("No working C++ compiler found in torch._inductor.config.cpp.cxx"), None)
+    with (
+        pytest.raises(TrainingError, match=r"install g\+\+ or set trainer\.compile=false"),
+        plain_failures(make_recipe(), Path()),
+    ):
+        raise error
+
+
+def test_an_error_of_ours_is_not_dressed_up(make_recipe):
+    with pytest.raises(RuntimeError, match="a bug"), plain_failures(make_recipe(), Path()):
+        raise RuntimeError("a bug")
+
+
+@pytest.mark.skipif(torch.accelerator.is_available(), reason="this machine has a GPU")
+def test_a_gpu_that_is_not_there_is_said_before_anything_is_written(make_recipe, tmp_path):
+    with pytest.raises(TrainingError, match=r"asks for 2 GPU\(s\), PyTorch finds 0: set trainer\.accelerator=\"cpu\""):
+        train(make_recipe(["trainer.accelerator=gpu", "trainer.devices=2"]), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_unreadable_image_in_a_worker_is_named_in_one_line(make_recipe, split_file, tmp_path):
+    bad = tmp_path / "bad.png"
+    bad.write_bytes(b"no picture")
+    rows = [replace(row, path=str(bad)) if row.image_id == "df_1" else row for row in read_index(split_file)]
+    write_split(rows, tmp_path / "split.csv", seed=0)
+    recipe = make_recipe([f"data.split='{tmp_path / 'split.csv'}'", "data.workers=1", "balance.sampler_power=0.0"])
+    with pytest.raises(DataError, match="^Image df_1 ") as caught:
+        train(recipe, tmp_path / "run")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_run_is_neither_overwritten_nor_resumed_with_another_recipe(make_recipe, split_file, tmp_path):
+    run = tmp_path / "run"
+    recipe = make_recipe(["trainer.epochs=1"])
+    done = train(recipe, run)
+    assert done.best == read_metrics(done.log)[0]
+    assert done.checkpoint.is_file()
+    assert done.curves.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+    with pytest.raises(TrainingError, match="already holds a run"):
+        train(recipe, run)
+    with pytest.raises(TrainingError, match=r"optimizer\.lr \(was 0\.003, is 0\.1\), trainer\.epochs \(was 1, is 2\)"):
+        train(make_recipe(["trainer.epochs=2", "optimizer.lr=0.1"]), run, resume=True)
+    other = tmp_path / "split.csv"
+    write_split([row for row in read_index(split_file) if row.image_id != "nv_0"], other, seed=0)
+    with pytest.raises(TrainingError, match=r"data\.split"):
+        train(make_recipe(["trainer.epochs=1", f"data.split='{other}'"]), run, resume=True)
+    before = (run / "last.ckpt").stat().st_mtime_ns
+    assert train(make_recipe(["trainer.epochs=1", "data.workers=1"]), run, resume=True) == done
+    assert (run / "last.ckpt").stat().st_mtime_ns == before
+    assert read_notes(run)["training"]["best_epoch"] == 0
+    assert read_notes(run)["training"]["epochs"] == 1
+
+
+def test_a_folder_without_a_run_cannot_be_resumed(make_recipe, tmp_path):
+    with pytest.raises(TrainingError, match="There is no run in .* to resume"):
+        train(make_recipe(), tmp_path / "nothing", resume=True)
