@@ -28,8 +28,8 @@ def export(  # noqa: PLR0913  (each is an option of the command)
         CalibrationMethod, typer.Option(help="Fitted on the validation part.")
     ] = CalibrationMethod.TEMPERATURE,
     prior_correction: Annotated[
-        float | None, typer.Option(metavar="STRENGTH", help="Logit adjustment; the recipe's if not given.")
-    ] = None,
+        float, typer.Option(min=0, max=1, help="0: the classes as frequent as in the data; 1: all equally frequent.")
+    ] = 0.0,
     version: Annotated[str, typer.Option(help="Version of the bundle.")] = "1",
 ) -> None:
     """Write the bundle of a run: ONNX graph with heat maps, calibration and operating points, checked for parity."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
+from scipy.optimize import minimize, minimize_scalar
 from scipy.special import log_softmax
 
 from dermalens.core.bundle import Calibration, Measured, OperatingPoint
@@ -17,49 +18,68 @@ from dermalens.evaluate.predictions import Labels, Logits, Truth
 
 Method = Literal["none", "temperature", "vector"]
 
+VECTOR_PENALTY = 0.01
+"""Keeps the scale and shift of classes with a dozen images near those of the others."""
+
 TARGET_SENSITIVITIES = {"sensitivity_90": 0.90, "sensitivity_95": 0.95}
 
 
-def fit_temperature(logits: Logits, labels: Labels, *, shift: NDArray[np.float64] | None = None) -> Calibration:
-    """One temperature for all classes, by the least negative log-likelihood (Guo et al., ICML 2017).
+@dataclass(frozen=True, slots=True)
+class Prior:
+    """How frequent the classes were in training, and how much of that the probabilities shall forget.
 
-    `shift` [K] is added to the logits first (a prior correction) and scaled with them.
+    With `correction` 0 the probabilities are those of the validation part's mix of classes; with 1 those of a
+    population in which all classes are equally frequent; between, rare classes count for more than they are found.
+    This is post-hoc logit adjustment (Menon et al., ICLR 2021), measured from the calibrated posterior.
     """
-    offset = np.zeros(logits.shape[1]) if shift is None else shift
 
-    def loss(log_scale: NDArray[np.float64]) -> float:
-        return _negative_log_likelihood(np.exp(log_scale[0]) * (logits + offset), labels)
-
-    scale = float(np.exp(minimize(loss, np.zeros(1), method="Nelder-Mead").x[0]))
-    return Calibration(
-        method="temperature",
-        scale=[scale] * logits.shape[1],
-        shift=(scale * offset).tolist(),
-        n=len(labels),
-    )
+    log_shares: NDArray[np.float64]
+    """Log of the share of each class [K]."""
+    correction: float = 0.0
 
 
-def fit_vector(logits: Logits, labels: Labels, *, penalty: float = 0.01) -> Calibration:
-    """A scale and a shift for each class (vector scaling, Guo et al.), drawn to temperature one by `penalty`."""
+def fit(method: Method, logits: Logits, labels: Labels, prior: Prior) -> Calibration:
+    """Fit the calibration that a command asks for, by the least negative log-likelihood on validation images."""
+    return {"temperature": fit_temperature, "vector": fit_vector, "none": no_calibration}[method](logits, labels, prior)
+
+
+def no_calibration(logits: Logits, labels: Labels, prior: Prior) -> Calibration:
+    """The logits as they are, less the prior correction."""
+    return _calibration("none", np.ones(logits.shape[1]), -prior.correction * prior.log_shares, len(labels))
+
+
+def fit_temperature(logits: Logits, labels: Labels, prior: Prior) -> Calibration:
+    """One temperature for all classes (Guo et al., ICML 2017) and one weight of the log prior.
+
+    Sampling and smoothing leave the logits with a part of the prior only, so how much is missing is fitted as well.
+    """
+
+    def loss(parameters: NDArray[np.float64]) -> float:
+        return _negative_log_likelihood(np.exp(parameters[0]) * logits + parameters[1] * prior.log_shares, labels)
+
+    weight = minimize(loss, np.zeros(2), method="Nelder-Mead").x[1]
+    shift = (weight - prior.correction) * prior.log_shares
+    fixed = minimize_scalar(lambda scale: _negative_log_likelihood(np.exp(scale) * logits + shift, labels))
+    return _calibration("temperature", np.full(logits.shape[1], np.exp(fixed.x)), shift, len(labels))
+
+
+def fit_vector(logits: Logits, labels: Labels, prior: Prior) -> Calibration:
+    """A scale and a shift for each class (vector scaling, Guo et al.), drawn a little to one and zero."""
     classes = logits.shape[1]
 
     def loss(parameters: NDArray[np.float64]) -> float:
         scale, shift = parameters[:classes], parameters[classes:]
-        excess = penalty * (np.mean((scale - 1) ** 2) + np.mean(shift**2))
+        excess = VECTOR_PENALTY * (np.mean((scale - np.mean(scale)) ** 2) + np.mean(shift**2))
         return _negative_log_likelihood(scale * logits + shift, labels) + float(excess)
 
     start = np.concatenate([np.ones(classes), np.zeros(classes)])
     found = minimize(loss, start, method="L-BFGS-B").x
-    return Calibration(method="vector", scale=found[:classes].tolist(), shift=found[classes:].tolist(), n=len(labels))
+    shift = found[classes:] - prior.correction * prior.log_shares
+    return _calibration("vector", found[:classes], shift, len(labels))
 
 
-def fit(method: Method, logits: Logits, labels: Labels, *, shift: NDArray[np.float64]) -> Calibration:
-    """Fit the calibration that a command asks for; `shift` [K] is the prior correction ("vector" learns its own)."""
-    if method == "temperature":
-        return fit_temperature(logits, labels, shift=shift)
-    if method == "vector":
-        return fit_vector(logits, labels)
-    return Calibration(method="none", scale=[1.0] * logits.shape[1], shift=shift.tolist(), n=len(labels))
+def _calibration(method: Method, scale: NDArray[np.float64], shift: NDArray[np.float64], n: int) -> Calibration:
+    return Calibration(method=method, scale=scale.tolist(), shift=shift.tolist(), n=n)
 
 
 def _negative_log_likelihood(logits: Logits, labels: Labels) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 
 from dermalens.core.bundle import Measured
 from dermalens.core.decision import calibrate
-from dermalens.core.image import open_upright
+from dermalens.core.image import open_upright, read_file
 from dermalens.core.spec import PreprocessSpec
 from dermalens.data.index import Row
 from dermalens.evaluate.metrics import Scored, measure
@@ -25,7 +25,7 @@ BATCH = 8
 
 def read_squares(rows: Sequence[Row], spec: PreprocessSpec) -> Squares:
     """The preprocessed squares of `rows`, uint8 [N, S, S, 3]."""
-    pictures = (open_upright(Path(row.path).read_bytes(), wanted_side_pixels=spec.side_pixels) for row in rows)
+    pictures = (open_upright(read_file(Path(row.path)), wanted_side_pixels=spec.side_pixels) for row in rows)
     return np.stack([preprocess(picture, spec) for picture in pictures])
 
 

@@ -29,7 +29,7 @@ from dermalens.core.statements import INTENDED_USE, LIMITS, citations, weights_l
 from dermalens.core.taxonomy import MALIGNANT
 from dermalens.data.index import Row, read_index
 from dermalens.data.split import Split, read_split
-from dermalens.evaluate.calibrate import Method, fit, operating_points
+from dermalens.evaluate.calibrate import Method, Prior, fit, operating_points
 from dermalens.evaluate.judge import logits_of, read_squares
 from dermalens.evaluate.predictions import truth_of
 from dermalens.export.graph import to_onnx
@@ -59,8 +59,8 @@ class ExportOptions:
     """The split where it lies now; None for where the recipe says."""
     views: tuple[View, ...] = ("identity",)
     calibration: Method = "temperature"
-    prior_correction: float | None = None
-    """Strength of the logit adjustment; None for the recipe's."""
+    prior_correction: float = 0.0
+    """See `Prior.correction`."""
     version: str = "1"
 
 
@@ -71,7 +71,6 @@ class Run:
     recipe: Recipe
     notes: Mapping[str, Any]
     classifier: LesionClassifier
-    log_prior: tuple[float, ...]
 
 
 def export_run(folder: Path, target: Path, options: ExportOptions) -> tuple[Bundle, float]:
@@ -113,7 +112,7 @@ def read_run(folder: Path) -> Run:
     )
     prefix = "network."
     classifier.load_state_dict({key[len(prefix) :]: value for key, value in state.items() if key.startswith(prefix)})
-    return Run(recipe, content, classifier.eval(), tuple(state["log_prior"].tolist()))
+    return Run(recipe, content, classifier.eval())
 
 
 def _split_of(run: Run, options: ExportOptions) -> Split:
@@ -166,9 +165,10 @@ def _fitted(
     classifier: Classifier, rows: Sequence[Row], run: Run, options: ExportOptions
 ) -> tuple[Calibration, list[OperatingPoint]]:
     truth = truth_of(rows, classifier.manifest.classes)
-    strength = run.recipe.balance.logit_adjustment if options.prior_correction is None else options.prior_correction
+    counts = np.array([run.notes["train_counts"][code] for code in run.recipe.classes], dtype=float)
     logits = logits_of(classifier, rows)
-    calibration = fit(options.calibration, logits, truth.labels, shift=-strength * np.array(run.log_prior))
+    prior = Prior(np.log(counts / counts.sum()), options.prior_correction)
+    calibration = fit(options.calibration, logits, truth.labels, prior)
     malignant = np.array([code in classifier.manifest.malignant for code in classifier.manifest.classes])
     score = calibrate(logits, calibration)[:, malignant].sum(axis=1)
     return calibration, operating_points(score, malignant[truth.labels], truth)

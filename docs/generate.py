@@ -1,0 +1,143 @@
+"""`make docs`: everything in the docs that a command wrote. Run with --check, it only compares.
+
+Blocks between `<!-- generated: NAME -->` and `<!-- end -->` are filled; whole pages are written. Figures come from
+the packaged bundle and from benchmarks/results. Answers for real images come from docs/examples/real.json, which
+`docs/real_examples.py` writes where the data is at hand.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from dermalens.core.bundlefile import read_bundle
+from dermalens.evaluate.card import model_card
+from dermalens.predict.classifier import DEFAULT_BUNDLE
+from dermalens.train.recipe_reference import recipe_reference
+
+ROOT = Path(__file__).resolve().parents[1]
+COMMANDS = (
+    "predict",
+    "data",
+    "data index",
+    "data split",
+    "data audit",
+    "data cache",
+    "train",
+    "export",
+    "evaluate",
+    "card",
+)
+BLOCK = re.compile(r"(<!-- generated: (?P<name>[a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def run_dermalens(*arguments: str) -> str:
+    """Standard output of a command, 100 columns wide and without colour."""
+    environment = {"COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb", "PYTHONUTF8": "1", "PATH": ""}
+    command = [sys.executable, "-m", "dermalens", *arguments]
+    run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+    return "\n".join(line.rstrip() for line in run.stdout.strip("\n").splitlines())
+
+
+def fenced(text: str) -> str:
+    """A code block."""
+    return f"```\n{text}\n```\n"
+
+
+def drawn_answer() -> str:
+    """What `dermalens predict` says of a drawn picture."""
+    command = ("predict", "docs/examples/drawn_irregular.jpg")
+    return fenced(f"$ dermalens {' '.join(command)}\n{run_dermalens(*command)}")
+
+
+def real_answers() -> str:
+    """What was printed for three real images of the test part."""
+    content = json.loads((ROOT / "docs/examples/real.json").read_text(encoding="utf-8"))
+    return fenced(f"$ dermalens {' '.join(content['command'])}\n{content['output']}")
+
+
+def figures() -> str:
+    """The table of figures out of the model card."""
+    card = model_card(read_bundle(DEFAULT_BUNDLE).manifest, "")
+    rows = [line for line in card.split("## Figures")[1].split("## ")[0].splitlines() if line.startswith("|")]
+    return "\n".join(rows) + "\n"
+
+
+def speed() -> str:
+    """The benchmark of one image beside its counterpart."""
+    result = json.loads((ROOT / "benchmarks/results/single_image.json").read_text(encoding="utf-8"))
+    pairs = (
+        ("600x450 JPEG, bytes to answer, one thread", "bytes_to_answer_600x450_ms", "eager_b4_600x450_ms", "ms"),
+        ("12-megapixel JPEG, the same", "bytes_to_answer_12_megapixels_ms", "eager_b4_12_megapixels_ms", "ms"),
+        ("cold start of a whole process", "cold_start_predict_s", "cold_start_eager_b4_s", "s"),
+        ("peak resident memory of that process", "peak_memory_predict_mb", "peak_memory_eager_b4_mb", "MB"),
+    )
+    rows = [
+        f"| {what} | {result[ours]:g} {unit} | {result[peer]:g} {unit} | {result[peer] / result[ours]:.1f} |"
+        for what, ours, peer, unit in pairs
+    ]
+    machine = result["machine"]
+    head = ["| | DermaLens | PyTorch eager, EfficientNet-B4 at 380 | ratio |", "|---|---|---|---|"]
+    note = (
+        f"`dermalens --help`: {result['help_s']:g} s. Medians on {machine['processor']}, {machine['cores']} cores, "
+        f"onnxruntime {machine['version_onnxruntime']}, torch {machine['version_torch']}, with random weights in the "
+        "peer; `make bench` measures anew."
+    )
+    return "\n".join([*head, *rows, "", note]) + "\n"
+
+
+def commands() -> str:
+    """The help of every command."""
+    sections = [f"## dermalens {name}\n\n{fenced(run_dermalens(*name.split(), '--help'))}" for name in COMMANDS]
+    return "# Commands\n\nWritten by `make docs` from the commands themselves.\n\n" + "\n".join(sections)
+
+
+def card() -> str:
+    """The model card of the packaged bundle."""
+    bundle = read_bundle(DEFAULT_BUNDLE)
+    return model_card(bundle.manifest, bundle.sha256)
+
+
+BLOCKS: dict[str, Callable[[], str]] = {
+    "drawn-answer": drawn_answer,
+    "real-answers": real_answers,
+    "figures": figures,
+    "speed": speed,
+}
+PAGES: dict[str, Callable[[], str]] = {
+    "docs/reference/commands.md": commands,
+    "docs/reference/recipe.md": recipe_reference,
+    "docs/model-cards/default.md": card,
+}
+FILLED = ("README.md",)
+
+
+def contents() -> dict[str, str]:
+    """Every generated page and every page with generated blocks, by path, as it should be."""
+    pages = {path: write() for path, write in PAGES.items()}
+    for path in FILLED:
+        text = (ROOT / path).read_text(encoding="utf-8")
+        pages[path] = BLOCK.sub(lambda found: found[1] + BLOCKS[found["name"]]() + found[3], text)
+    return pages
+
+
+def main() -> None:
+    """Write, or with --check compare and exit with 1 if something is old."""
+    old = []
+    for path, content in contents().items():
+        target = ROOT / path
+        if not target.is_file() or target.read_text(encoding="utf-8") != content:
+            old.append(path)
+            if "--check" not in sys.argv:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_text(content, encoding="utf-8")
+    print("\n".join(old) or "Everything is up to date.")
+    sys.exit(1 if old and "--check" in sys.argv else 0)
+
+
+if __name__ == "__main__":
+    main()

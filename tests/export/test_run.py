@@ -1,0 +1,181 @@
+"""A run from drawn pictures to a bundle that answers: export, parity, calibration, evaluation, model card."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from typer.testing import CliRunner
+
+from dermalens.cli.main import app
+from dermalens.core.bundle import Manifest
+from dermalens.core.bundlefile import read_bundle
+from dermalens.core.errors import DataError, ExportError
+from dermalens.core.taxonomy import CLASSES
+from dermalens.data.index import Row, write_index
+from dermalens.data.split import write_split
+from dermalens.evaluate.record import record_figures, rows_of
+from dermalens.export import parity
+from dermalens.export.run import VIEWS, ExportOptions, export_run, read_run
+from dermalens.predict.classifier import load
+from dermalens.train.recipe import read_recipe
+from dermalens.train.run import train
+
+SMOKE = Path(__file__).parents[2] / "recipes" / "smoke.toml"
+IN_PART = {"train": 3, "val": 10, "test": 3}  # of each class; parity wants 64 validation images
+
+
+def draw(number: int, label: str, target: Path) -> None:
+    random = np.random.default_rng(number)
+    pixels = random.integers(150, 200, (48, 64, 3), dtype=np.uint8)
+    pixels[12:36, 20:44] = 40 + 25 * CLASSES.index(label) + random.integers(0, 20, (24, 24, 3))
+    Image.fromarray(pixels).save(target)
+
+
+@pytest.fixture(scope="module")
+def split(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("drawn")
+    rows = []
+    for label in CLASSES:
+        for part, count in IN_PART.items():
+            for place in range(count):
+                path = folder / f"{label}_{part}_{place}.png"
+                draw(len(rows), label, path)
+                rows.append(Row(path.stem, str(path), label, f"lesion_{path.stem}", source="HAM10000", part=part))
+    write_split(rows, folder / "split.csv", seed=0)
+    return folder / "split.csv"
+
+
+@pytest.fixture(scope="module")
+def run_folder(split: Path) -> Path:
+    torch.set_num_threads(1)
+    folder = split.parent / "run"
+    train(read_recipe(SMOKE, [f"data.split='{split}'", "data.workers=0", "trainer.epochs=1"]), folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def bundle_folder(run_folder: Path) -> Path:
+    export_run(run_folder, run_folder.parent / "bundle", ExportOptions(views=VIEWS[2]))
+    return run_folder.parent / "bundle"
+
+
+def manifest_of(folder: Path) -> Manifest:
+    return read_bundle(folder).manifest
+
+
+def test_bundle_says_what_the_run_was(bundle_folder: Path, run_folder: Path) -> None:
+    manifest, notes = manifest_of(bundle_folder), json.loads((run_folder / "run.json").read_text())
+    assert manifest.classes == list(CLASSES)
+    assert manifest.views == ["identity", "turn_180"]
+    assert manifest.provenance.split_sha256 == notes["split_sha256"]
+    assert manifest.provenance.data[0].startswith("HAM10000: P. Tschandl")
+    assert "CC BY-NC 4.0" in manifest.provenance.data_licence
+    assert manifest.calibration.n == 70
+    assert {point.name for point in manifest.operating_points} == {"sensitivity_90", "sensitivity_95"}
+    assert manifest.metrics == {}
+
+
+def test_bundle_answers_as_the_checkpoint_does(bundle_folder: Path, run_folder: Path, split: Path) -> None:
+    classifier, network = load(bundle_folder), read_run(run_folder).classifier
+    squares = parity_squares(split)
+    both = np.concatenate([squares, squares[:, ::-1, ::-1]])
+    with torch.inference_mode():
+        expected = network(torch.from_numpy(both.copy()).permute(0, 3, 1, 2).float() / 255).numpy()
+    given = classifier.run(squares).logits
+    np.testing.assert_allclose(given, (expected[: len(squares)] + expected[len(squares) :]) / 2, atol=1e-4)
+
+
+def parity_squares(split: Path) -> np.ndarray:
+    from dermalens.evaluate.judge import read_squares
+
+    return read_squares(rows_of(split, "test"), read_recipe(SMOKE).preprocess)
+
+
+def test_a_graph_that_differs_is_refused_and_nothing_is_written(
+    run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parity, "LARGEST_DIFFERENCE", -1.0)
+    with pytest.raises(ExportError, match="No bundle was written"):
+        export_run(run_folder, tmp_path / "bundle", ExportOptions())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_too_few_validation_images_for_parity_are_refused(run_folder: Path, split: Path) -> None:
+    classifier = read_run(run_folder).classifier
+    with pytest.raises(ExportError, match="at least 64"):
+        parity.check_parity(classifier, load_sessions(run_folder), parity_squares(split))
+
+
+def load_sessions(run_folder: Path) -> parity.Session:
+    return load(run_folder.parent / "bundle").sessions[0]
+
+
+def test_a_folder_without_a_run_says_how_to_train(tmp_path: Path) -> None:
+    with pytest.raises(ExportError, match="dermalens train RECIPE"):
+        read_run(tmp_path)
+
+
+def test_another_split_than_the_run_was_trained_on_is_refused(run_folder: Path, split: Path, tmp_path: Path) -> None:
+    rows = [row for row in rows_of(split, "all") if row.part != "test"]
+    write_split(rows, tmp_path / "other.csv", seed=0)
+    with pytest.raises(DataError, match="is not the split of this run"):
+        export_run(run_folder, tmp_path / "bundle", ExportOptions(split=tmp_path / "other.csv"))
+
+
+def test_evaluate_prints_every_figure_and_records_it(bundle_folder: Path, split: Path) -> None:
+    before = read_bundle(bundle_folder).graphs
+    result = CliRunner().invoke(app, ["evaluate", str(bundle_folder), str(split), "--record", "--json"])
+    assert result.exit_code == 0, result.output
+    figures = json.loads(result.stdout)
+    recorded = manifest_of(bundle_folder).metrics
+    assert set(figures) == set(recorded) >= {"balanced_accuracy", "melanoma_auc", "sensitivity_df"}
+    assert recorded["accuracy"].n == 21
+    assert dict(read_bundle(bundle_folder).graphs) == dict(before)
+
+
+def test_figures_of_another_split_are_not_recorded(bundle_folder: Path, split: Path, tmp_path: Path) -> None:
+    rows = [row for row in rows_of(split, "all") if row.part != "val"]
+    write_split(rows, tmp_path / "other.csv", seed=0)
+    with pytest.raises(DataError, match="is not the split that the bundle was trained on"):
+        record_figures(bundle_folder, read_bundle(bundle_folder), {}, tmp_path / "other.csv")
+
+
+def test_evaluate_refuses_an_unknown_part_and_an_index_without_parts(bundle_folder: Path, split: Path) -> None:
+    plain = split.parent / "index.csv"
+    write_index([Row("a", str(split.parent / "mel_val_0.png"), "mel", "a")], plain)
+    runner = CliRunner()
+    unknown = runner.invoke(app, ["evaluate", str(bundle_folder), str(split), "--part", "exam"])
+    assert (unknown.exit_code, "--part exam is unknown" in unknown.stderr) == (2, True)
+    without = runner.invoke(app, ["evaluate", str(bundle_folder), str(plain)])
+    assert (without.exit_code, "without a part" in without.stderr) == (2, True)
+    whole = runner.invoke(app, ["evaluate", str(bundle_folder), str(plain), "--part", "all"])
+    assert whole.exit_code == 0
+    assert "Balanced accuracy (mean sensitivity of the classes): not defined, n = 1" in whole.stdout
+
+
+def test_card_is_made_from_the_bundle(bundle_folder: Path) -> None:
+    result = CliRunner().invoke(app, ["card", str(bundle_folder)])
+    assert result.exit_code == 0
+    for point in manifest_of(bundle_folder).operating_points:
+        assert f"{point.threshold:.4f}" in result.stdout
+    assert read_bundle(bundle_folder).sha256 in result.stdout
+    assert "not a medical device" in result.stdout.lower()
+
+
+def test_export_command_names_the_next_step(run_folder: Path, tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["export", str(run_folder), "--out", str(tmp_path / "bundle"), "--views", "4"])
+    assert result.exit_code == 0, result.output
+    assert "sensitivity_95: threshold" in result.stdout
+    assert "dermalens evaluate" in result.stderr
+    assert len(manifest_of(tmp_path / "bundle").views) == 4
+
+
+def test_three_views_are_refused(run_folder: Path) -> None:
+    result = CliRunner().invoke(app, ["export", str(run_folder), "--views", "3"])
+    assert result.exit_code == 2
+    assert "choose 1, 2, 4 or 8" in result.stderr
