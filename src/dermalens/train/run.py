@@ -147,6 +147,8 @@ def _quiet() -> Iterator[None]:
 
 
 _MEANT = (
+    r".*isinstance\(treespec",  # Lightning 2.6 with torch 2.15
+    r".*module\(s\) in eval mode",  # frozen layers
     r".*does not have many workers",  # the recipe says how many
     r".*Checkpoint directory .* exists and is not empty",  # run.json is in it
     r".*logging interval",  # nothing is logged by step
