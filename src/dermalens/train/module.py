@@ -54,7 +54,9 @@ class LesionModule(lightning.LightningModule):
         return logits
 
     def on_fit_start(self) -> None:
-        self._forward = (torch.compile(self.network),) if self.recipe.trainer.compile else (self.network,)
+        # Static shapes: at a new side torch would otherwise compile for any side, which takes minutes on a CPU.
+        compiled = torch.compile(self.network, dynamic=False) if self.recipe.trainer.compile else self.network
+        self._forward = (compiled,)
 
     def on_train_epoch_start(self) -> None:
         head_only = self.current_epoch < self.recipe.trainer.head_epochs
