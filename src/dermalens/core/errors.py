@@ -1,13 +1,13 @@
 """One error tree; only the edges (CLI, API) translate it.
 
-    DermaLensError
-    ├── ImageError      a picture that cannot be used: unreadable, too large, too small
-    ├── DataError       an index, a split or labels that do not fit together
-    ├── RecipeError     a recipe with an unknown key, a wrong value or a missing part
-    ├── BundleError     a model bundle that is damaged, foreign or newer than this code
-    ├── TrainingError   a training run that cannot go on
-    ├── ExportError     a checkpoint whose graph may not be shipped
-    └── MissingExtraError   an optional package that is not installed
+DermaLensError
+├── ImageError      a picture that cannot be used: unreadable, too large, too small
+├── DataError       an index, a split or labels that do not fit together
+├── RecipeError     a recipe with an unknown key, a wrong value or a missing part
+├── BundleError     a model bundle that is damaged, foreign or newer than this code
+├── TrainingError   a training run that cannot go on
+├── ExportError     a checkpoint whose graph may not be shipped
+└── MissingExtraError   an optional package that is not installed
 """
 
 from __future__ import annotations

@@ -15,8 +15,10 @@ INTENDED_USE: Final = (
 LIMITS: Final = (
     "Not a medical device; for research and education. When in doubt, see a dermatologist.",
     "Knows seven kinds of lesion only; any other (such as squamous cell carcinoma) is forced into one of them.",
-    "Learned from dermatoscopic images, mostly of light skin; on dark skin, nails, mucosa, children and smartphone "
-    "photographs without a dermatoscope it has not been measured.",
+    (
+        "Learned from dermatoscopic images, mostly of light skin; on dark skin, nails, mucosa, children and smartphone "
+        "photographs without a dermatoscope it has not been measured."
+    ),
     "Sees one square of one image: not the history, not the change over time, not the rest of the skin.",
 )
 
