@@ -35,9 +35,20 @@ COLUMNS = tuple(field.name for field in fields(Row))
 
 
 def write_index(rows: Iterable[Row], target: Path) -> None:
-    """Write `rows` as CSV with paths relative to the folder of `target`; atomic (temporary name, rename)."""
+    """Write `rows` as CSV with paths relative to the folder of `target`; atomic (temporary name, rename).
+
+    Raises:
+        DataError: the folder cannot be made or written to.
+    """
+    try:
+        target.resolve().parent.mkdir(parents=True, exist_ok=True)
+        _write(rows, target)
+    except OSError as error:
+        raise DataError(f"Cannot write {target}: {error.strerror}. Choose another place with --out.") from error
+
+
+def _write(rows: Iterable[Row], target: Path) -> None:
     folder = target.resolve().parent
-    folder.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(target.name + ".tmp")
     with temporary.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream, lineterminator="\n")
@@ -52,23 +63,27 @@ def write_index(rows: Iterable[Row], target: Path) -> None:
 
 
 def read_index(source: Path) -> list[Row]:
-    """Read an index or a split; raises DataError with the first bad line.
+    """Read an index or a split; a line that is not a row is named.
 
     Raises:
-        DataError: the file is missing, is not an index, or has a bad number.
+        DataError: the file is missing, is not an index, or a line has another number of cells or a bad number.
     """
     if not source.is_file():
         raise DataError(f"No index at {source}. Make one: dermalens data index FOLDER --out {source}")
     folder = source.resolve().parent
     with source.open(newline="", encoding="utf-8-sig") as stream:
-        reader = csv.reader(stream)
-        header = tuple(next(reader, ()))
-        if header != COLUMNS:
+        try:
+            header, *lines = list(csv.reader(stream)) or [[]]
+        except (UnicodeDecodeError, csv.Error) as error:
             raise DataError(
-                f"{source} is not an index: its header is {','.join(header) or 'empty'}; needed is "
-                f"{','.join(COLUMNS)}. Make one: dermalens data index FOLDER --out index.csv"
-            )
-        return [_parse(values, folder, f"{source}:{number}") for number, values in enumerate(reader, start=2)]
+                f"{source} is not an index: {error}. Make one: dermalens data index FOLDER --out index.csv"
+            ) from error
+    if tuple(header) != COLUMNS:
+        raise DataError(
+            f"{source} is not an index: its header is {','.join(header[:12])[:200] or 'empty'}; needed is "
+            f"{','.join(COLUMNS)}. Make one: dermalens data index FOLDER --out index.csv"
+        )
+    return [_parse(values, folder, f"{source}:{number}") for number, values in enumerate(lines, start=2)]
 
 
 def _parse(values: Sequence[str], folder: Path, where: str) -> Row:

@@ -67,9 +67,11 @@ def split_rows(
     images; a lesion is never divided.
 
     Raises:
-        DataError: shares that do not sum to one, an empty index, or a diagnosis with too few lesions.
+        DataError: shares that do not sum to one, an empty index, an image id that stands twice, or a diagnosis
+            with too few lesions.
     """
     _check_shares(rows, shares, folds)
+    _check_ids(rows)
     merged = merge_known_pairs(rows)
     images = Counter(row.lesion_id for row in merged)
     part_of: dict[str, str] = {}
@@ -89,11 +91,47 @@ def split_rows(
 def _check_shares(rows: Sequence[Row], shares: Mapping[str, float], folds: int) -> None:
     if not rows:
         raise DataError("The index has no images to split.")
-    if set(shares) != set(PARTS) or min(shares.values()) < 0 or abs(sum(shares.values()) - 1) > 1e-6:
+    if set(shares) != set(PARTS) or min(shares.values()) < 0 or not abs(sum(shares.values()) - 1) <= 1e-6:
         given = "/".join(f"{shares.get(part, 0):g}" for part in PARTS)
         raise DataError(f"Shares {given} given; train, val and test shares must sum to 1, as 0.7/0.15/0.15 does.")
     if folds == 1 or folds < 0:
         raise DataError(f"{folds} folds given; cross-validation needs at least 2 (or 0 for none).")
+
+
+def _check_ids(rows: Iterable[Row]) -> None:
+    twice = [image_id for image_id, count in Counter(row.image_id for row in rows).items() if count > 1]
+    if twice:
+        raise DataError(f"{len(twice)} image id(s) stand more than once: {name_some(twice)}. Keep one row of each.")
+
+
+def keep_parts(rows: Sequence[Row]) -> list[Row]:
+    """An index whose rows carry the parts of its own folders, as a split; known pairs are merged as ever.
+
+    Raises:
+        DataError: a row without a part, no train part, an image id that stands twice, or a lesion on two sides.
+    """
+    without = [row.image_id for row in rows if row.part not in PARTS]
+    if without or not any(row.part == "train" for row in rows):
+        found = f"{len(without)} image(s) have none: {name_some(without)}" if without else "no image is in train"
+        raise DataError(f"The index's own parts (train, val, test) cannot be kept: {found}. Leave --keep-parts out.")
+    _check_ids(rows)
+    merged = merge_known_pairs(rows)
+    check_no_leak(merged)
+    return merged
+
+
+def parse_shares(text: str) -> dict[str, float]:
+    """`70/15/15` or `0.7/0.15/0.15` to the share of each part.
+
+    Raises:
+        DataError: not three numbers.
+    """
+    try:
+        numbers = [float(number) for number in text.split("/")]
+        shares = dict(zip(PARTS, numbers, strict=True))
+    except ValueError as error:
+        raise DataError(f"Shares {text!r} given; needed are train/val/test, such as 70/15/15.") from error
+    return {part: share / 100 for part, share in shares.items()} if sum(numbers) > 1.5 else shares
 
 
 def _check_enough(label: str, lesions: Sequence[str], shares: Mapping[str, float], folds: int) -> None:
@@ -183,6 +221,13 @@ def read_split(source: Path) -> Split:
     check_no_leak(rows)
     sha256 = split_sha256(rows)
     note = source.with_suffix(".json")
-    if note.is_file() and json.loads(note.read_text(encoding="utf-8"))["sha256"] != sha256:
+    if note.is_file() and _noted_sha256(note) != sha256:
         raise DataError(f"{source} was changed after it was split: its rows no longer match {note.name}. Split again.")
     return Split(tuple(rows), sha256)
+
+
+def _noted_sha256(note: Path) -> str:
+    try:
+        return str(json.loads(note.read_text(encoding="utf-8"))["sha256"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{note} is not the note of a split: it has no sha256. Split again.") from error

@@ -1,0 +1,154 @@
+"""`dermalens data`: from images on disk to an index, a split, an audit and a reduced copy."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dermalens.cli.progress import counting
+
+if TYPE_CHECKING:
+    from dermalens.data.index import Row
+
+app = typer.Typer(no_args_is_help=True, help="Index, split, audit and copy labelled images (no PyTorch needed).")
+
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+
+def say(*lines: str) -> None:
+    """Talk goes to stderr."""
+    for line in lines:
+        typer.echo(line, err=True)
+
+
+def _table(rows: Sequence[Row]) -> str:
+    from dermalens.data.audit import count_by_class
+    from dermalens.data.audit_text import counts_table
+    from dermalens.data.split import PARTS
+
+    parts = [part for part in (*PARTS, "") if any(row.part == part for row in rows)]
+    return "\n".join(counts_table("Images per diagnosis", count_by_class(rows), parts))
+
+
+def _summary(rows: Sequence[Row], out: Path) -> dict[str, object]:
+    parts = sorted({row.part for row in rows})
+    images = {part: dict(sorted(Counter(row.label for row in rows if row.part == part).items())) for part in parts}
+    return {"out": str(out), "images": len(rows), "lesions": len({row.lesion_id for row in rows}), "counts": images}
+
+
+@app.command()
+def index(
+    source: Annotated[Path, typer.Argument(help="Folder of the images, or a CSV that names them.")],
+    out: Annotated[Path, typer.Option(help="The index to write.")] = Path("index.csv"),
+    layout: Annotated[str, typer.Option(help="auto, ham10000, isic2018, folders or table.")] = "auto",
+    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave out what cannot be used.")] = False,
+    as_json: Json = False,
+) -> None:
+    """List the images of a data set with their labels, one row an image; every image is opened."""
+    from dermalens.data.check import describe, find_problems, leave_out, refuse
+    from dermalens.data.index import write_index
+    from dermalens.data.sources import read_source
+
+    rows = read_source(source, layout=layout)
+    with counting(len(rows), "Opening images") as advance:
+        problems = find_problems(rows, advance=advance)
+    if not skip_bad:
+        refuse(problems)
+    kept = leave_out(rows, problems)
+    write_index(kept, out)
+    if problems:
+        say(f"Left out {len(rows) - len(kept)} of {len(rows)} images: {describe(problems)}.")
+    if as_json:
+        typer.echo(json.dumps({**_summary(kept, out), "left_out": len(rows) - len(kept)}))
+        return
+    lesions = len({row.lesion_id for row in kept})
+    typer.echo(f"{_table(kept)}\n\n{len(kept):,} images of {lesions:,} lesions written to {out}")
+    if lesions == len(kept):
+        say(
+            "No lesion ids were found: every image counts as a lesion of its own, "
+            "so that photographs of one lesion may end up on two sides of a split."
+        )
+    say(f"Next: dermalens data split {out} --out split.csv")
+
+
+@app.command()
+def split(  # noqa: PLR0913  (each is an option of the command)
+    index: Annotated[Path, typer.Argument(help="An index written by dermalens data index.")],
+    out: Annotated[Path, typer.Option(help="The split to write.")] = Path("split.csv"),
+    shares: Annotated[str, typer.Option(help="Shares of train/val/test in percent.")] = "70/15/15",
+    folds: Annotated[int, typer.Option(help="Also number train and val in this many folds.")] = 0,
+    seed: Annotated[int, typer.Option(help="Of the shuffle: the same seed gives the same split.")] = 0,
+    keep_parts: Annotated[bool, typer.Option("--keep-parts", help="Keep the train/val/test of the index.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Divide an index into train, val and test: stratified by diagnosis, a lesion never divided."""
+    from dermalens.data.index import read_index
+    from dermalens.data.split import keep_parts as kept_parts
+    from dermalens.data.split import parse_shares, split_rows, write_split
+
+    if keep_parts and folds:
+        raise typer.BadParameter("--folds divides anew; leave out --keep-parts or --folds.")
+    rows = read_index(index)
+    wanted = parse_shares(shares)
+    parted = kept_parts(rows) if keep_parts else split_rows(rows, shares=wanted, folds=folds, seed=seed)
+    sha256 = write_split(parted, out, seed=seed)
+    if as_json:
+        typer.echo(json.dumps({**_summary(parted, out), "sha256": sha256, "seed": seed, "folds": folds}))
+        return
+    typer.echo(f"{_table(parted)}\n\nWritten to {out}\nSHA-256 {sha256}")
+    if not keep_parts and any(row.part for row in rows):
+        say("The index had parts of its own, which this split replaces; --keep-parts keeps them.")
+    say(f"Next: dermalens data audit {out}")
+
+
+@app.command()
+def audit(
+    index: Annotated[Path, typer.Argument(help="An index or a split.")],
+    extra: Annotated[
+        list[Path] | None, typer.Option(help="Index that a recipe adds to train (data.extra); may be repeated.")
+    ] = None,
+    as_json: Json = False,
+    figure: Annotated[Path | None, typer.Option(help="Also draw the class distribution as PNG.")] = None,
+) -> None:
+    """Count what is in an index or a split, and look for leaks, duplicates and unreadable images."""
+    from dermalens.data.audit import audit_rows
+    from dermalens.data.audit_figure import draw_class_distribution
+    from dermalens.data.audit_text import audit_as_text
+    from dermalens.data.index import read_index
+
+    added = [replace(row, part="train") for source in extra or () for row in read_index(source)]
+    rows = read_index(index) + added
+    with counting(2 * len(rows), "Opening and comparing") as advance:
+        found = audit_rows(rows, advance=advance)
+    typer.echo(json.dumps(found.as_json(), indent=2) if as_json else audit_as_text(found))
+    if figure:
+        draw_class_distribution(found, figure)
+        say(f"Figure written to {figure}")
+
+
+@app.command()
+def cache(
+    index: Annotated[Path, typer.Argument(help="An index or a split.")],
+    out: Annotated[Path, typer.Option(help="Folder for the copy.")],
+    side: Annotated[int, typer.Option(help="Pixels of the shorter side; nothing is enlarged.")] = 256,
+    quality: Annotated[int, typer.Option(help="JPEG quality, 1 to 100.")] = 90,
+) -> None:
+    """Copy the images at reduced size, with their index, for fast training or another machine."""
+    from dermalens.data.cache import Reduction, copy_reduced
+    from dermalens.data.index import read_index
+
+    reduction = Reduction(side, quality)
+    rows = read_index(index)
+    with counting(len(rows), "Copying images") as advance:
+        copy = copy_reduced(rows, index, out, reduction=reduction, advance=advance)
+    typer.echo(
+        f"{copy.images:,} images, {copy.n_bytes / 1e6:.1f} MB in {out}"
+        + (f" ({copy.already_there:,} were there)" if copy.already_there else "")
+    )
+    say(f"Next: use {copy.index} in the recipe, in the place of {index}")

@@ -1,0 +1,190 @@
+"""A compact copy of a data set: images reduced once, for fast training and for carrying to another machine."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from PIL import Image
+
+from dermalens.core.errors import DataError, ImageError, name_some
+from dermalens.core.header import open_header
+from dermalens.core.image import open_upright, read_file
+from dermalens.data.check import THREADS, Advance, nobody_watches
+from dermalens.data.index import Row, write_index
+
+SETTINGS_NAME: Final = "copy_settings.json"
+PLAIN_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
+
+
+@dataclass(frozen=True, slots=True)
+class Reduction:
+    """How the images are reduced; raises DataError for a side or a quality that makes no sense."""
+
+    side_pixels: int = 256
+    """Of the shorter side, at most."""
+    quality: int = 90
+    """Of the JPEG."""
+
+    def __post_init__(self) -> None:
+        if not 32 <= self.side_pixels <= 4096 or not 1 <= self.quality <= 100:
+            raise DataError(
+                f"Side {self.side_pixels} and quality {self.quality} given; needed are a side of 32 to 4096 pixels "
+                "and a quality of 1 to 100."
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A finished copy: its index, how many images it has, how many of them were there before, and their bytes."""
+
+    index: Path
+    images: int
+    already_there: int
+    n_bytes: int
+
+
+def copy_reduced(
+    rows: Sequence[Row], index: Path, folder: Path, *, reduction: Reduction, advance: Advance = nobody_watches
+) -> Copy:
+    """Write the reduced images of `rows`, which were read from `index`, and their index.
+
+    The copy's index has the name of `index` and all its columns, so that it takes the place of the original in a
+    recipe; the note of a split is copied with it. An interrupted copy goes on where it was. All that goes
+    into one folder has one `reduction`.
+
+    Raises:
+        DataError: no rows, another reduction than the folder has, images that cannot be read, or a full disk.
+    """
+    if not rows:
+        raise DataError(f"{index} has no images to copy.")
+    if (folder / index.name).resolve() == index.resolve():
+        raise DataError(f"The copy would replace {index}. Choose another folder with --out.")
+    targets = [folder / "images" / _file_name(row) for row in rows]
+    _refuse_same_name(rows, targets)
+    try:
+        _settle(folder, reduction)
+        for place in {target.parent for target in targets}:
+            place.mkdir(parents=True, exist_ok=True)
+        already = _write_all(rows, targets, reduction=reduction, advance=advance)
+        target = folder / index.name
+        write_index((replace(row, path=str(file)) for row, file in zip(rows, targets, strict=True)), target)
+        note = index.with_suffix(".json")
+        if note.is_file():
+            shutil.copyfile(note, target.with_suffix(".json"))
+    except OSError as error:
+        raise DataError(f"Cannot write to {folder}: {error.strerror}. Make room, then run the same again.") from error
+    return Copy(target, len(rows), already, sum(file.stat().st_size for file in targets))
+
+
+def _settle(folder: Path, reduction: Reduction) -> None:
+    """Note the reduction of a new folder, or refuse to mix two in one."""
+    asked = json.dumps(asdict(reduction)) + "\n"
+    settings = folder / SETTINGS_NAME
+    folder.mkdir(parents=True, exist_ok=True)
+    if settings.is_file() and settings.read_text(encoding="utf-8") != asked:
+        there = settings.read_text(encoding="utf-8").strip()
+        raise DataError(
+            f"{folder} has a copy with {there}; asked is {asked.strip()}. Choose another folder with --out."
+        )
+    settings.write_text(asked, encoding="utf-8")
+
+
+def _file_name(row: Row) -> Path:
+    return Path(_plain(row.source or "images"), f"{_plain(row.image_id)}.jpg")
+
+
+def _plain(name: str) -> str:
+    """A name that every file system takes; one with other characters gets a hash that keeps it apart."""
+    if PLAIN_NAME.fullmatch(name):
+        return name
+    return re.sub(r"[^A-Za-z0-9_-]", "_", name)[-80:] + "_" + hashlib.sha256(name.encode()).hexdigest()[:8]
+
+
+def _refuse_same_name(rows: Sequence[Row], targets: Sequence[Path]) -> None:
+    seen: set[str] = set()
+    again = [row.image_id for row, file in zip(rows, targets, strict=True) if _seen(str(file).lower(), seen)]
+    if again:
+        raise DataError(f"{len(again)} image id(s) stand more than once: {name_some(again)}. Keep one row of each.")
+
+
+def _seen(name: str, seen: set[str]) -> bool:
+    before = name in seen
+    seen.add(name)
+    return before
+
+
+def _write_all(rows: Sequence[Row], targets: Sequence[Path], *, reduction: Reduction, advance: Advance) -> int:
+    """Write what is not there yet; returns how many files were."""
+
+    def write(row: Row, target: Path) -> str | None:
+        try:
+            _write(Path(row.path), target, reduction)
+        except ImageError as error:
+            return f"{row.image_id} ({str(error).partition(';')[0]})"
+        return None
+
+    missing = [pair for pair in zip(rows, targets, strict=True) if not _is_there(pair[1])]
+    already = len(rows) - len(missing)
+    advance(already)
+    failed = [problem for problem in _in_threads(write, missing, advance) if problem]
+    if failed:
+        raise DataError(f"{len(failed)} image(s) cannot be copied: {name_some(failed)}. Mend or leave out these rows.")
+    return already
+
+
+def _is_there(file: Path) -> bool:
+    """A file without content is what a power cut leaves."""
+    return file.is_file() and file.stat().st_size > 0
+
+
+def _in_threads(
+    write: Callable[[Row, Path], str | None], pairs: Sequence[tuple[Row, Path]], advance: Advance
+) -> Iterator[str | None]:
+    with ThreadPoolExecutor(THREADS) as pool:
+        try:
+            for result in pool.map(lambda pair: write(*pair), pairs):
+                advance(1)
+                yield result
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _write(source: Path, target: Path, reduction: Reduction) -> None:
+    reduced = reduced_bytes(read_file(source), reduction)
+    temporary = target.with_name(f"{target.name}.tmp")
+    temporary.write_bytes(reduced)
+    os.replace(temporary, target)
+
+
+def reduced_bytes(data: bytes, reduction: Reduction) -> bytes:
+    """An image file as a JPEG, upright, in sRGB; never enlarged, and never larger and worse than what was given.
+
+    Raises:
+        ImageError: `data` is not a picture within the limits.
+    """
+    picture = open_upright(data, wanted_side_pixels=reduction.side_pixels)
+    factor = reduction.side_pixels / min(picture.size)
+    if factor < 1:
+        size = (round(picture.width * factor), round(picture.height * factor))
+        picture = picture.resize(size, Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=reduction.quality, optimize=True)
+    encoded = buffer.getvalue()
+    return data if len(data) <= len(encoded) and _fits(data, reduction.side_pixels) else encoded
+
+
+def _fits(data: bytes, side: int) -> bool:
+    """Whether the file may stay as it is: a small sRGB JPEG without EXIF, which could turn it or name a patient."""
+    header = open_header(data)
+    is_plain = header.format == "JPEG" and header.mode == "RGB" and "icc_profile" not in header.info
+    return is_plain and min(header.size) <= side and not header.getexif()

@@ -1,0 +1,111 @@
+"""Check the rows of a source before they become an index: every image opens, every label is known."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from dermalens.core.errors import DataError, ImageError, name_some
+from dermalens.core.image import decode, read_file
+from dermalens.core.taxonomy import CLASSES
+from dermalens.data.index import Row
+
+THREADS: Final = 2
+"""Pillow decodes outside Python's lock, so that two threads keep two cores busy."""
+
+CHECK_SIDE_PIXELS: Final = 16
+"""A JPEG is decoded at down to an eighth of its size: every byte is read, which finds a cut-off file."""
+
+KINDS: Final = ("missing image", "unreadable image", "unknown label", "repeated image id")
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One row that cannot be used, and why; `kind` is one of `KINDS`."""
+
+    kind: str
+    row: Row
+    detail: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.row.image_id} ({self.detail})" if self.detail else self.row.image_id
+
+
+Advance = Callable[[int], None]
+"""Moves a progress bar on by so many steps."""
+
+
+def nobody_watches(steps: int) -> None:
+    """An `Advance` without a bar."""
+
+
+def find_problems(rows: Sequence[Row], *, advance: Advance = nobody_watches) -> list[Problem]:
+    """Every problem of `rows`, by kind; `advance` is called once an image. Every file is decoded."""
+    labels = [Problem("unknown label", row, row.label or "empty") for row in rows if row.label not in CLASSES]
+    problems = [*labels, *_repeated(rows)]
+    with ThreadPoolExecutor(THREADS) as pool:
+        for problem in pool.map(_opened, rows):
+            advance(1)
+            if problem:
+                problems.append(problem)
+    return sorted(problems, key=lambda problem: KINDS.index(problem.kind))
+
+
+def _opened(row: Row) -> Problem | None:
+    path = Path(row.path)
+    if not path.is_file():
+        return Problem("missing image", row)
+    try:
+        decode(read_file(path), wanted_side_pixels=CHECK_SIDE_PIXELS)
+    except ImageError as error:
+        return Problem("unreadable image", row, str(error).partition(";")[0])
+    return None
+
+
+def _repeated(rows: Sequence[Row]) -> Iterable[Problem]:
+    """Later rows of an id; all of its rows where the labels contradict each other."""
+    rows_of: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        rows_of[row.image_id].append(row)
+    for again in rows_of.values():
+        labels = sorted({row.label for row in again})
+        bad = again if len(labels) > 1 else again[1:]
+        yield from (Problem("repeated image id", row, " and ".join(labels)) for row in bad)
+
+
+def describe(problems: Sequence[Problem]) -> str:
+    """One line: each kind with its count and up to five by name."""
+    by_kind: dict[str, list[Problem]] = defaultdict(list)
+    for problem in problems:
+        by_kind[problem.kind].append(problem)
+    return "; ".join(
+        f"{len(found)} {kind}{'s' if len(found) > 1 else ''}: {name_some(found)}" for kind, found in by_kind.items()
+    )
+
+
+def refuse(problems: Sequence[Problem]) -> None:
+    """Stop when there are problems.
+
+    Raises:
+        DataError: the kinds, their counts and up to five images of each.
+    """
+    if problems:
+        hint = f" Labels are {' '.join(CLASSES)}." if any(p.kind == "unknown label" for p in problems) else ""
+        raise DataError(f"{describe(problems)}.{hint} Mend them, or leave them out with --skip-bad.")
+
+
+def leave_out(rows: Sequence[Row], problems: Sequence[Problem]) -> list[Row]:
+    """The rows without a problem.
+
+    Raises:
+        DataError: none is left.
+    """
+    bad = {id(problem.row) for problem in problems}
+    kept = [row for row in rows if id(row) not in bad]
+    if not kept:
+        raise DataError(f"No usable image is left: {describe(problems)}.")
+    return kept

@@ -1,0 +1,65 @@
+"""Image files on disk: which there are, and which belongs to an image id."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from dermalens.core.errors import name_some
+
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif"})
+IMAGE_FOLDER_PREFIXES = ("ham10000_images", "images")
+"""Folders beside a table that hold its images; any casing, with anything after (`_part_1`)."""
+
+
+def images_under(folder: Path) -> Iterator[Path]:
+    """Every image file in `folder` and below it, in order of name; hidden files and folders are passed over."""
+    for place, folders, names in os.walk(folder, followlinks=True):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            if is_image(name):
+                yield Path(place, name)
+
+
+def images_in(folder: Path) -> list[Path]:
+    """The image files that lie directly in `folder`, in order of name."""
+    return sorted(path for path in folder.iterdir() if is_image(path.name)) if folder.is_dir() else []
+
+
+def is_image(name: str) -> bool:
+    """Whether a file name is that of an image."""
+    return not name.startswith(".") and os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES
+
+
+def subfolders(folder: Path) -> list[Path]:
+    """The visible folders directly in `folder`, in order of name."""
+    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+
+
+def images_beside(folder: Path) -> dict[str, Path]:
+    """Image id (file name without suffix) to file: in `folder` itself and in its image folders."""
+    named = [path for path in subfolders(folder) if path.name.lower().startswith(IMAGE_FOLDER_PREFIXES)]
+    return by_stem([*images_in(folder), *(image for place in named for image in images_under(place))])
+
+
+def by_stem(paths: Iterable[Path]) -> dict[str, Path]:
+    """File name without suffix to path; of two with one name the first counts."""
+    found: dict[str, Path] = {}
+    for path in paths:
+        found.setdefault(path.stem, path)
+    return found
+
+
+def what_is_in(path: Path) -> str:
+    """A few words on what lies at `path`, for an error message."""
+    if not path.is_dir():
+        return "a file" if path.exists() else "nothing"
+    folders = [found.name for found in subfolders(path)]
+    tables = sorted(found.name for found in path.iterdir() if found.suffix.lower() == ".csv")
+    parts = [
+        f"{len(folders)} folder(s)" + (f" ({name_some(folders)})" if folders else ""),
+        f"{len(tables)} CSV file(s)" + (f" ({name_some(tables)})" if tables else ""),
+        f"{len(images_in(path))} image(s)",
+    ]
+    return f"{parts[0]}, {parts[1]} and {parts[2]}"

@@ -1,0 +1,96 @@
+"""A plain CSV: a column that finds the image, one with the label, and what else is known.
+
+Column names are read in any casing; of several names for one thing the first in `SYNONYMS` counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from dermalens.core.errors import DataError, name_some
+from dermalens.data.files import images_beside, what_is_in
+from dermalens.data.index import Row
+from dermalens.data.tables import age_years, header_of, known, read_table
+
+SYNONYMS: Mapping[str, tuple[str, ...]] = {
+    "image": ("path", "filename", "image", "image_id"),
+    "id": ("image_id",),
+    "label": ("label", "dx", "diagnosis"),
+    "lesion": ("lesion_id", "lesion"),
+    "age": ("age_years", "age"),
+    "sex": ("sex",),
+    "site": ("site", "localization"),
+}
+LOOKS_LIKE = "a CSV with a column path (or filename, image, image_id) and a column label (or dx, diagnosis)"
+USUAL_NAME = "metadata.csv"
+
+
+def matches(path: Path) -> bool:
+    """Whether `path` is a file, or a folder with a CSV that has the two columns."""
+    return path.is_file() or bool(_tables(path))
+
+
+def _tables(folder: Path) -> list[Path]:
+    found = sorted(file for file in folder.glob("*.csv") if _fits(header_of(file)))
+    return [file for file in found if file.name.lower() == USUAL_NAME] or found
+
+
+def _fits(columns: tuple[str, ...]) -> bool:
+    return all(_column(columns, role) for role in ("image", "label"))
+
+
+def _column(columns: tuple[str, ...], role: str) -> str:
+    return next((name for name in SYNONYMS[role] if name in columns), "")
+
+
+def read(path: Path) -> list[Row]:
+    """One row a line; a path is taken from the folder of the CSV, an image id from the folder or its `images*`.
+
+    Raises:
+        DataError: no such table, several, a needed column is missing, or an age is not a number.
+    """
+    table = read_table(_the_table(path))
+    if not _fits(table.columns):
+        raise DataError(f"{table.path} has the columns {name_some(table.columns)}; needed is {LOOKS_LIKE}.")
+    column = {role: _column(table.columns, role) for role in SYNONYMS}
+    folder = table.path.parent.absolute()
+    files = images_beside(folder)
+    return [_row(record, column, folder, files) for record in table.records]
+
+
+def _the_table(path: Path) -> Path:
+    tables = [path] if path.is_file() else _tables(path)
+    if not tables:
+        raise DataError(f"{path} holds {what_is_in(path)}; needed is {LOOKS_LIKE}.")
+    if len(tables) > 1:
+        names = name_some(table.name for table in tables)
+        raise DataError(f"{path} holds {len(tables)} tables: {names}. Give the one that is meant.")
+    return tables[0]
+
+
+def _row(record: Mapping[str, str], column: Mapping[str, str], folder: Path, files: Mapping[str, Path]) -> Row:
+    def cell(role: str) -> str:
+        return record[column[role]] if column[role] else ""
+
+    given = cell("image")
+    image_id = cell("id") or Path(given).stem
+    return Row(
+        image_id=image_id,
+        path=str(_file(given, folder, files)),
+        label=cell("label").lower(),
+        lesion_id=cell("lesion") or image_id,
+        age_years=age_years(cell("age"), image_id),
+        sex=known(cell("sex")),
+        site=known(cell("site")),
+        source=folder.name,
+    )
+
+
+def _file(given: str, folder: Path, files: Mapping[str, Path]) -> Path:
+    """`given` as a path, else as a file name or an image id among `files`; a path that is not there otherwise."""
+    exact = folder / given
+    if not given or exact.is_file():
+        return exact
+    found = files.get(given) or files.get(Path(given).stem)
+    return found if found and found.name.startswith(given) else exact

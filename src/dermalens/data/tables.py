@@ -1,0 +1,101 @@
+"""CSV tables as hospitals and data sets write them: UTF-8, any of three separators, words for "not known"."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dermalens.core.errors import DataError
+
+SEPARATORS = (",", ";", "\t")
+NOT_KNOWN = frozenset({"", "unknown", "nan", "na", "n/a", "none", "null", "-"})
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A CSV in memory: column names in lower case, one mapping a line, and where it came from."""
+
+    path: Path
+    columns: tuple[str, ...]
+    records: tuple[Mapping[str, str], ...]
+
+
+def header_of(path: Path) -> tuple[str, ...]:
+    """The column names of a CSV in lower case, without judging the rest; () when there are none."""
+    try:
+        with path.open(encoding="utf-8-sig", errors="replace") as stream:
+            return _names(stream.readline(10_000))
+    except OSError:
+        return ()
+
+
+def _names(line: str) -> tuple[str, ...]:
+    return tuple(name.strip().strip('"').lower() for name in line.strip("\r\n").split(_separator(line)))
+
+
+def _separator(line: str) -> str:
+    return max(SEPARATORS, key=line.count)
+
+
+def read_table(path: Path) -> Table:
+    """Read a CSV whose first line names the columns.
+
+    Raises:
+        DataError: the file cannot be read, is not UTF-8, is not a CSV, or a line has more cells than the header.
+    """
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise DataError(f"Cannot read {path}: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is not UTF-8 text (byte {error.start}). Save it as CSV in UTF-8.") from error
+    lines = text.splitlines()
+    if not lines:
+        raise DataError(f"{path} is empty; needed is a CSV whose first line names the columns.")
+    columns = _names(lines[0])
+    try:
+        cells = list(csv.reader(lines[1:], delimiter=_separator(lines[0]), strict=True))
+    except csv.Error as error:
+        raise DataError(f"{path} is not a CSV: {error}.") from error
+    return Table(path, columns, tuple(_records(path, columns, cells)))
+
+
+def _records(path: Path, columns: Sequence[str], lines: Sequence[Sequence[str]]) -> list[Mapping[str, str]]:
+    records: list[Mapping[str, str]] = []
+    for number, cells in enumerate(lines, start=2):
+        if len(cells) > len(columns):
+            raise DataError(f"{path}:{number} has {len(cells)} cells; its header names {len(columns)} columns.")
+        if any(cell.strip() for cell in cells):
+            padded = [*cells, *[""] * (len(columns) - len(cells))]
+            records.append({name: cell.strip() for name, cell in zip(columns, padded, strict=True)})
+    return records
+
+
+def known(text: str) -> str:
+    """The text in lower case, or "" where it is one of the words for "not known".
+
+    >>> known("Unknown"), known("Lower Extremity")
+    ('', 'lower extremity')
+    """
+    word = text.strip().lower()
+    return "" if word in NOT_KNOWN else word
+
+
+def age_years(text: str, image_id: str) -> float | None:
+    """An age in years; None where it is not known; `85+` counts as 85.
+
+    Raises:
+        DataError: neither a number from 0 to 130 nor a word for "not known".
+    """
+    word = known(text).removesuffix("+")
+    if not word:
+        return None
+    try:
+        age = float(word)
+    except ValueError:
+        age = -1.0
+    if not 0 <= age <= 130:
+        raise DataError(f"{image_id} has the age {text!r}; needed is a number of years, or nothing when not known.")
+    return age

@@ -1,0 +1,223 @@
+from pathlib import Path
+
+import pytest
+
+from dermalens.core.errors import DataError
+from dermalens.data.sources import SOURCES, detect_layout, read_source
+from tests.data.conftest import REAL_DATA, save, write_csv
+
+ONE_HOT = "image,MEL,NV,BCC,AKIEC,BKL,DF,VASC"
+
+
+@pytest.fixture
+def challenge(tmp_path: Path) -> Path:
+    root = tmp_path / "ISIC2018"
+    truth = root / "ISIC2018_Task3_Training_GroundTruth" / "ISIC2018_Task3_Training_GroundTruth.csv"
+    write_csv(truth, (ONE_HOT, "ISIC_0000001,0.0,1.0,0.0,0.0,0.0,0.0,0.0", "ISIC_0000002,0,0,0,0,0,0,1"))
+    for number in (1, 2):
+        save(root / "ISIC2018_Task3_Training_Input" / f"ISIC_000000{number}.jpg", number)
+    return root
+
+
+def class_folders(root: Path) -> Path:
+    save(root / "MEL" / "a.jpg", 1)
+    save(root / "nv" / "b.png", 2)
+    return root
+
+
+def test_kaggle_folder_gives_lesions_labels_and_what_is_known_of_the_person(kaggle: Path) -> None:
+    assert detect_layout(kaggle) == "ham10000"
+    rows = read_source(kaggle)
+    assert [(row.image_id, row.lesion_id, row.label) for row in rows] == [
+        ("ISIC_0000001", "HAM_1", "mel"),
+        ("ISIC_0000002", "HAM_1", "mel"),
+        ("ISIC_0000003", "HAM_2", "nv"),
+        ("ISIC_0000004", "HAM_3", "bkl"),
+    ]
+    assert all(Path(row.path).is_file() for row in rows)
+    assert (rows[0].age_years, rows[0].sex, rows[0].site, rows[0].source) == (50.0, "male", "back", "HAM10000")
+    assert (rows[2].age_years, rows[2].sex, rows[2].site) == (None, "", "")
+
+
+def test_how_a_diagnosis_was_made_is_never_taken_in(kaggle: Path) -> None:
+    assert not any(word in str(read_source(kaggle)) for word in ("histo", "follow_up", "consensus"))
+
+
+@pytest.mark.parametrize("folder", ["ham10000_images_part_1", "images", "."])
+def test_kaggle_images_may_lie_in_folders_of_other_names(tmp_path: Path, folder: str) -> None:
+    line = "HAM_1,ISIC_0000001,mel,histo,50,male,back"
+    write_csv(tmp_path / "HAM10000_metadata.csv", ("lesion_id,image_id,dx,dx_type,age,sex,localization", line))
+    image = save(tmp_path / folder / "ISIC_0000001.jpg", 1)
+    assert Path(read_source(tmp_path)[0].path).samefile(image)
+
+
+def test_the_metadata_file_itself_may_be_given(kaggle: Path) -> None:
+    assert read_source(kaggle / "HAM10000_metadata.csv") == read_source(kaggle)
+
+
+def test_challenge_folder_gives_the_marked_diagnosis(challenge: Path) -> None:
+    assert detect_layout(challenge) == "isic2018"
+    rows = read_source(challenge)
+    assert [(row.image_id, row.label, row.lesion_id, row.part) for row in rows] == [
+        ("ISIC_0000001", "nv", "ISIC_0000001", ""),
+        ("ISIC_0000002", "vasc", "ISIC_0000002", ""),
+    ]
+    assert all(Path(row.path).is_file() for row in rows)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "ISIC2018_Task3_Training_Input",
+        "ISIC2018_Task3_Training_GroundTruth/ISIC2018_Task3_Training_GroundTruth.csv",
+    ],
+)
+def test_challenge_input_folder_or_ground_truth_may_be_given_alone(challenge: Path, given: str) -> None:
+    assert read_source(challenge / given) == read_source(challenge)
+
+
+def test_official_lesion_groupings_are_used_where_they_lie(challenge: Path) -> None:
+    lines = ("image,lesion_id,diagnosis_confirm_type", "ISIC_0000001,HAM_7,x", "ISIC_0000002,HAM_7,x")
+    write_csv(challenge / "ISIC2018_Task3_Training_LesionGroupings.csv", lines)
+    assert {row.lesion_id for row in read_source(challenge)} == {"HAM_7"}
+
+
+def test_several_ground_truths_give_the_parts(challenge: Path) -> None:
+    write_csv(challenge / "ISIC2018_Task3_Test_GroundTruth.csv", (ONE_HOT, "ISIC_0000003,1,0,0,0,0,0,0"))
+    save(challenge / "ISIC2018_Task3_Test_Input" / "ISIC_0000003.jpg", 3)
+    assert {row.image_id: row.part for row in read_source(challenge)} == {
+        "ISIC_0000001": "train",
+        "ISIC_0000002": "train",
+        "ISIC_0000003": "test",
+    }
+
+
+def test_class_folders_alone_give_labels_in_any_casing(tmp_path: Path) -> None:
+    root = class_folders(tmp_path)
+    assert detect_layout(root) == "folders"
+    assert [(row.image_id, row.label, row.part) for row in read_source(root)] == [("a", "mel", ""), ("b", "nv", "")]
+
+
+@pytest.mark.parametrize("name", ["val", "valid", "Validation"])
+def test_part_folders_give_the_parts_under_their_usual_names(tmp_path: Path, name: str) -> None:
+    class_folders(tmp_path / "train")
+    save(tmp_path / name / "bcc" / "c.jpg", 3)
+    assert {row.image_id: row.part for row in read_source(tmp_path)} == {"a": "train", "b": "train", "c": "val"}
+
+
+def test_files_of_one_name_in_two_class_folders_are_two_images(tmp_path: Path) -> None:
+    save(tmp_path / "mel" / "1.jpg", 1)
+    save(tmp_path / "nv" / "1.jpg", 2)
+    assert [row.image_id for row in read_source(tmp_path)] == ["mel/1", "nv/1"]
+
+
+def test_an_archive_name_in_two_folders_is_one_image_twice(tmp_path: Path) -> None:
+    save(tmp_path / "train" / "mel" / "ISIC_0000001.jpg", 1)
+    save(tmp_path / "test" / "mel" / "ISIC_0000001.jpg", 1)
+    assert [row.image_id for row in read_source(tmp_path)] == ["ISIC_0000001", "ISIC_0000001"]
+
+
+def test_part_folders_beside_class_folders_are_refused(tmp_path: Path) -> None:
+    class_folders(tmp_path)
+    class_folders(tmp_path / "train")
+    with pytest.raises(DataError, match="both train and MEL"):
+        read_source(tmp_path)
+
+
+def test_images_outside_the_class_folders_are_refused_by_name(tmp_path: Path) -> None:
+    class_folders(tmp_path)
+    save(tmp_path / "stray.jpg", 3)
+    with pytest.raises(DataError, match=r"1 image\(s\) lie outside the class folders: stray.jpg"):
+        read_source(tmp_path)
+
+
+def test_plain_csv_with_paths_and_everything_optional(tmp_path: Path) -> None:
+    save(tmp_path / "deep" / "one.jpg", 1)
+    lines = ("Path;Label;Lesion;Age;Sex;Site", "deep/one.jpg;MEL;L1;85+;F;N/A")
+    row = read_source(write_csv(tmp_path / "list.csv", lines))[0]
+    assert (row.image_id, row.label, row.lesion_id, row.age_years, row.sex, row.site) == (
+        "one",
+        "mel",
+        "L1",
+        85,
+        "f",
+        "",
+    )
+    assert Path(row.path).is_file()
+
+
+@pytest.mark.parametrize("column", ["filename", "image", "image_id", "IMAGE_ID"])
+@pytest.mark.parametrize("label", ["label", "dx", "diagnosis"])
+def test_plain_csv_takes_the_usual_column_names(tmp_path: Path, column: str, label: str) -> None:
+    save(tmp_path / "images" / "one.jpg", 1)
+    write_csv(tmp_path / "metadata.csv", (f"{column},{label}", "one,nv"))
+    row = read_source(tmp_path)[0]
+    assert (row.image_id, row.label, row.lesion_id) == ("one", "nv", "one")
+    assert Path(row.path).is_file()
+
+
+def test_nothing_at_the_path_says_so(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="Nothing at .*absent"):
+        read_source(tmp_path / "absent")
+
+
+def test_a_foreign_folder_says_what_was_found_and_what_would_fit(tmp_path: Path) -> None:
+    (tmp_path / "holiday").mkdir()
+    save(tmp_path / "beach.jpg", 1)
+    with pytest.raises(DataError) as caught:
+        read_source(tmp_path)
+    message = str(caught.value)
+    assert "1 folder(s) (holiday), 0 CSV file(s) and 1 image(s)" in message
+    assert all(name in message for name in SOURCES)
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize("layout", list(SOURCES))
+def test_a_layout_that_is_not_there_is_refused(tmp_path: Path, layout: str) -> None:
+    with pytest.raises(DataError, match="needed is"):
+        read_source(tmp_path, layout=layout)
+
+
+def test_an_unknown_layout_names_the_known_ones(kaggle: Path) -> None:
+    with pytest.raises(DataError, match="auto, ham10000, isic2018, folders, table"):
+        read_source(kaggle, layout="imagenet")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is empty"),
+        (b"path,label\n", "names no image"),
+        (b"path,colour\na.jpg,red\n", "has the columns path, colour; needed is"),
+        ("path,label\nMüller.jpg,nv\n".encode("latin-1"), "is not UTF-8 text"),
+        (b"path,label\na.jpg,nv,1,2\n", ":2 has 4 cells; its header names 2 columns"),
+        (b'path,label\n"a.jpg,nv\n', "is not a CSV"),
+        (b"path,label,age\na.jpg,nv,old\n", "a has the age 'old'"),
+        (b"path,label,age\na.jpg,nv,400\n", "a has the age '400'"),
+    ],
+)
+def test_a_table_that_cannot_be_used_is_refused_in_one_line(tmp_path: Path, content: bytes, message: str) -> None:
+    table = tmp_path / "list.csv"
+    table.write_bytes(content)
+    with pytest.raises(DataError, match="(?s)" + message.replace("(", r"\(")) as caught:
+        read_source(table)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_metadata_file_without_a_column_names_it(kaggle: Path) -> None:
+    write_csv(kaggle / "HAM10000_metadata.csv", ("image_id,dx", "ISIC_0000001,nv"))
+    with pytest.raises(DataError, match="has no column lesion_id, age, sex, localization"):
+        read_source(kaggle)
+
+
+def test_two_tables_in_one_folder_ask_for_the_one_that_is_meant(tmp_path: Path) -> None:
+    for name in ("a.csv", "b.csv"):
+        write_csv(tmp_path / name, ("path,label", "x.jpg,nv"))
+    with pytest.raises(DataError, match="2 tables: a.csv, b.csv"):
+        read_source(tmp_path)
+
+
+@pytest.mark.skipif(not REAL_DATA.is_dir(), reason="needs ../shared/data beside the repository")
+def test_the_real_data_sets_are_read_in_full() -> None:
+    counts = {name: len(read_source(REAL_DATA / name)) for name in ("HAM10000", "ISIC-archive")}
+    assert counts == {"HAM10000": 10_015, "ISIC-archive": 2_894}

@@ -1,0 +1,180 @@
+import json
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dermalens.core.errors import DataError
+from dermalens.data.index import Row
+from dermalens.data.sources import read_source
+from dermalens.data.split import (
+    SAME_LESION_PAIRS,
+    check_no_leak,
+    keep_parts,
+    merge_known_pairs,
+    parse_shares,
+    read_split,
+    split_rows,
+    split_sha256,
+    write_split,
+)
+from tests.data.conftest import REAL_DATA
+
+Rows = Callable[..., list[Row]]
+
+
+def test_shares_are_kept_within_each_diagnosis(rows: Rows) -> None:
+    split = split_rows([*rows(100, ["nv"]), *rows(20, ["df"])])
+    counts = Counter((row.label, row.part) for row in split)
+    assert {part: counts["nv", part] for part in ("train", "val", "test")} == {"train": 140, "val": 30, "test": 30}
+    assert {part: counts["df", part] for part in ("train", "val", "test")} == {"train": 28, "val": 6, "test": 6}
+
+
+def test_a_lesion_is_never_divided(rows: Rows) -> None:
+    parts: dict[str, set[str]] = defaultdict(set)
+    for row in split_rows(rows(), folds=3):
+        parts[row.lesion_id].add(f"{row.part}{row.fold}")
+    assert {len(found) for found in parts.values()} == {1}
+
+
+def test_every_lesion_outside_the_test_part_is_in_exactly_one_fold(rows: Rows) -> None:
+    split = split_rows(rows(), folds=4)
+    assert all((row.fold is None) == (row.part == "test") for row in split)
+    per_fold = Counter(row.fold for row in split if row.fold is not None)
+    assert sorted(per_fold) == [0, 1, 2, 3]
+    assert max(per_fold.values()) - min(per_fold.values()) <= 4
+
+
+def test_folds_leave_the_parts_as_they_are(rows: Rows) -> None:
+    with_folds = split_rows(rows(), folds=5)
+    assert [replace(row, fold=None) for row in with_folds] == split_rows(rows())
+
+
+def test_eighteen_pairs_are_known_to_show_one_lesion_and_stay_together(rows: Rows) -> None:
+    assert len(SAME_LESION_PAIRS) == len({image for pair in SAME_LESION_PAIRS for image in pair}) / 2 == 18
+    pairs = [Row(image, "x", "nv", f"own_{image}") for pair in SAME_LESION_PAIRS for image in pair]
+    part_of = {row.image_id: row.part for row in split_rows([*pairs, *rows(50, ["nv"])])}
+    assert all(part_of[first] == part_of[second] for first, second in SAME_LESION_PAIRS)
+
+
+def test_pairs_that_share_a_lesion_become_one(rows: Rows) -> None:
+    (a, b), (c, d) = SAME_LESION_PAIRS[:2]
+    found = [Row(a, "x", "nv", "L1"), Row(b, "x", "nv", "L2"), Row(c, "x", "nv", "L2"), Row(d, "x", "nv", "L0")]
+    assert {row.lesion_id for row in merge_known_pairs(found)} == {"L0"}
+
+
+def test_the_same_seed_gives_the_same_hash_in_any_order_and_another_seed_another(rows: Rows) -> None:
+    given = rows()
+    assert split_sha256(split_rows(given)) == split_sha256(split_rows(given[::-1]))
+    assert split_sha256(split_rows(given)) != split_sha256(split_rows(given, seed=1))
+
+
+def test_a_split_keeps_its_hash_when_the_images_move(rows: Rows) -> None:
+    split = split_rows(rows())
+    assert split_sha256(split) == split_sha256([replace(row, path="/elsewhere") for row in split])
+
+
+def test_a_written_split_is_read_back_with_its_hash(rows: Rows, tmp_path: Path) -> None:
+    split = split_rows(rows())
+    sha256 = write_split(split, tmp_path / "split.csv", seed=0)
+    found = read_split(tmp_path / "split.csv")
+    assert (found.sha256, list(found.rows)) == (sha256, split)
+    assert json.loads((tmp_path / "split.json").read_text())["seed"] == 0
+
+
+def test_a_split_that_was_edited_is_refused(rows: Rows, tmp_path: Path) -> None:
+    target = tmp_path / "split.csv"
+    write_split(split_rows(rows()), target, seed=0)
+    target.write_text(target.read_text().replace(",mel,L_mel_0,", ",nv,L_mel_0,"))
+    with pytest.raises(DataError, match="was changed after it was split"):
+        read_split(target)
+
+
+def test_a_damaged_note_is_refused(rows: Rows, tmp_path: Path) -> None:
+    write_split(split_rows(rows()), tmp_path / "split.csv", seed=0)
+    (tmp_path / "split.json").write_text("{")
+    with pytest.raises(DataError, match="is not the note of a split"):
+        read_split(tmp_path / "split.csv")
+
+
+def test_an_index_is_no_split(rows: Rows, tmp_path: Path) -> None:
+    from dermalens.data.index import write_index
+
+    write_index(rows(2), tmp_path / "index.csv")
+    with pytest.raises(DataError, match=r"8 image\(s\) without a part: mel_0_0, .* and 3 more"):
+        read_split(tmp_path / "index.csv")
+
+
+def test_a_leak_is_refused_naming_five_lesions(rows: Rows) -> None:
+    leaking = [replace(row, part=("train", "test")[number % 2]) for number, row in enumerate(rows(7, ["nv"]))]
+    with pytest.raises(DataError) as caught:
+        check_no_leak(leaking)
+    assert str(caught.value) == (
+        "7 lesions are in both train and test: L_nv_0, L_nv_1, L_nv_2, L_nv_3, L_nv_4 and 2 more. Split by lesion_id."
+    )
+
+
+def test_too_few_lesions_of_a_diagnosis_are_refused_by_name(rows: Rows) -> None:
+    with pytest.raises(DataError, match=r"df has 2 lesion\(s\), fewer than the 3 .*: L_df_0, L_df_1"):
+        split_rows([*rows(10), *rows(2, ["df"])])
+    with pytest.raises(DataError, match="fewer than the 5"):
+        split_rows([*rows(10), *rows(4, ["df"])], folds=5)
+
+
+def test_an_image_id_that_stands_twice_is_refused(rows: Rows) -> None:
+    given = rows()
+    with pytest.raises(DataError, match=r"1 image id\(s\) stand more than once: mel_0_0"):
+        split_rows([*given, given[0]])
+
+
+@pytest.mark.parametrize(
+    ("text", "train"), [("70/15/15", 0.7), ("0.7/0.15/0.15", 0.7), ("80/20/0", 0.8), ("1/0/0", 1.0)]
+)
+def test_shares_are_written_in_percent_or_as_fractions(text: str, train: float) -> None:
+    assert parse_shares(text)["train"] == train
+
+
+@pytest.mark.parametrize("text", ["70/30", "a/b/c", "70/15/15/0", ""])
+def test_shares_that_are_not_three_numbers_are_refused(text: str) -> None:
+    with pytest.raises(DataError, match="such as 70/15/15"):
+        parse_shares(text)
+
+
+@pytest.mark.parametrize("text", ["70/20/20", "120/-10/-10", "nan/0/0"])
+def test_shares_that_do_not_make_one_are_refused(rows: Rows, text: str) -> None:
+    with pytest.raises(DataError, match="must sum to 1"):
+        split_rows(rows(), shares=parse_shares(text))
+
+
+def test_one_fold_is_refused(rows: Rows) -> None:
+    with pytest.raises(DataError, match="at least 2"):
+        split_rows(rows(), folds=1)
+
+
+def test_parts_of_an_index_are_kept_when_no_lesion_is_on_two_sides(rows: Rows) -> None:
+    parted = split_rows(rows())
+    assert keep_parts(parted) == parted
+
+
+def test_parts_that_divide_a_known_pair_are_not_kept(rows: Rows) -> None:
+    first, second = SAME_LESION_PAIRS[0]
+    divided = [Row(first, "x", "nv", "L1", part="train"), Row(second, "x", "nv", "L2", part="test")]
+    with pytest.raises(DataError, match="1 lesion is in both train and test: L1"):
+        keep_parts(divided)
+
+
+def test_missing_parts_cannot_be_kept(rows: Rows) -> None:
+    with pytest.raises(DataError, match=r"8 image\(s\) have none"):
+        keep_parts(rows(2))
+    with pytest.raises(DataError, match="no image is in train"):
+        keep_parts([replace(row, part="test") for row in rows(2)])
+
+
+@pytest.mark.skipif(not REAL_DATA.is_dir(), reason="needs ../shared/data beside the repository")
+def test_the_split_of_ham10000_is_the_one_that_the_models_were_trained_on() -> None:
+    split = split_rows(read_source(REAL_DATA / "HAM10000"), seed=0)
+    assert split_sha256(split) == "0d493baf9923236941b58bcb2925db685663badd274f0ff259c2380fe8aef310"
+    part_of = {row.image_id: row.part for row in split}
+    assert all(part_of[first] == part_of[second] for first, second in SAME_LESION_PAIRS)
