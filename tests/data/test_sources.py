@@ -43,7 +43,7 @@ def test_how_a_diagnosis_was_made_is_never_taken_in(kaggle: Path) -> None:
     assert not any(word in str(read_source(kaggle)) for word in ("histo", "follow_up", "consensus"))
 
 
-@pytest.mark.parametrize("folder", ["ham10000_images_part_1", "images", "."])
+@pytest.mark.parametrize("folder", ["ham10000_images_part_1", "images", "Test_Images", "."])
 def test_kaggle_images_may_lie_in_folders_of_other_names(tmp_path: Path, folder: str) -> None:
     line = "HAM_1,ISIC_0000001,mel,histo,50,male,back"
     write_csv(tmp_path / "HAM10000_metadata.csv", ("lesion_id,image_id,dx,dx_type,age,sex,localization", line))
@@ -159,6 +159,11 @@ def test_plain_csv_takes_the_usual_column_names(tmp_path: Path, column: str, lab
 def test_nothing_at_the_path_says_so(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="Nothing at .*absent"):
         read_source(tmp_path / "absent")
+
+
+def test_one_image_is_no_data_set(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="is one image; give the folder"):
+        read_source(save(tmp_path / "mole.jpg", 1))
 
 
 def test_a_foreign_folder_says_what_was_found_and_what_would_fit(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 from dermalens.core.errors import name_some
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif"})
-IMAGE_FOLDER_PREFIXES = ("ham10000_images", "images")
-"""Folders beside a table that hold its images; any casing, with anything after (`_part_1`)."""
+IMAGE_FOLDER_WORD = "images"
+"""In the name, in any casing, of the folders beside a table that hold its images (`HAM10000_images_part_1`)."""
 
 
 def images_under(folder: Path) -> Iterator[Path]:
@@ -39,7 +39,7 @@ def subfolders(folder: Path) -> list[Path]:
 
 def images_beside(folder: Path) -> dict[str, Path]:
     """Image id (file name without suffix) to file: in `folder` itself and in its image folders."""
-    named = [path for path in subfolders(folder) if path.name.lower().startswith(IMAGE_FOLDER_PREFIXES)]
+    named = [path for path in subfolders(folder) if IMAGE_FOLDER_WORD in path.name.lower()]
     return by_stem([*images_in(folder), *(image for place in named for image in images_under(place))])
 
 

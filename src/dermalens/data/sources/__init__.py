@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from dermalens.core.errors import DataError
-from dermalens.data.files import what_is_in
+from dermalens.data.files import is_image, what_is_in
 from dermalens.data.index import Row
 from dermalens.data.sources import folders, ham10000, isic2018, table
 
@@ -39,6 +39,8 @@ def detect_layout(path: Path) -> str:
     """
     if not path.exists():
         raise DataError(f"Nothing at {path}. Give the folder of the images, or a CSV.")
+    if path.is_file() and is_image(path.name):
+        raise DataError(f"{path} is one image; give the folder of the labelled images, or a CSV that names them.")
     for name, source in SOURCES.items():
         if source.matches(path):
             return name
