@@ -16,6 +16,7 @@ from typer.core import TyperGroup
 
 from dermalens import __version__
 from dermalens.cli.card import card
+from dermalens.cli.data import app as data
 from dermalens.cli.evaluate import evaluate
 from dermalens.cli.export import export
 from dermalens.cli.predict import predict
@@ -61,6 +62,7 @@ COMMANDS: Final[Mapping[str, Callable[..., None]]] = {
 
 for _name, _command in COMMANDS.items():
     app.command(_name)(_command)
+app.add_typer(data, name="data")
 
 
 def _show_version(wanted: bool) -> None:
