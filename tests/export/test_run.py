@@ -22,6 +22,7 @@ from dermalens.evaluate.record import record_figures, rows_of
 from dermalens.export import parity
 from dermalens.export.run import VIEWS, ExportOptions, export_run, read_run
 from dermalens.predict.classifier import load
+from dermalens.predict.session import Session
 from dermalens.train.recipe import read_recipe
 from dermalens.train.run import train
 
@@ -39,7 +40,7 @@ def draw(number: int, label: str, target: Path) -> None:
 @pytest.fixture(scope="module")
 def split(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("drawn")
-    rows = []
+    rows: list[Row] = []
     for label in CLASSES:
         for part, count in IN_PART.items():
             for place in range(count):
@@ -111,7 +112,7 @@ def test_too_few_validation_images_for_parity_are_refused(run_folder: Path, spli
         parity.check_parity(classifier, load_sessions(run_folder), parity_squares(split))
 
 
-def load_sessions(run_folder: Path) -> parity.Session:
+def load_sessions(run_folder: Path) -> Session:
     return load(run_folder.parent / "bundle").sessions[0]
 
 
