@@ -22,9 +22,10 @@ from dermalens.data.phash import THUMB_SIDE, Indices, Thumbs, close_pairs, perce
 HASH_DISTANCE: Final = 8
 """Bits; a JPEG of quality 30 at half the size stays within it."""
 
-LEAST_CORRELATION: Final = 0.70
+LEAST_CORRELATION: Final = 0.60
 """Of the details of two thumbnails. Different lesions of HAM10000 and the ISIC archive within `HASH_DISTANCE` reach
-0.54 (12,909 images, all eight views)."""
+0.54 (12,909 images, all eight views); between there and 0.74 lie, looked at one by one, one lesion and its copy in
+other colours."""
 
 BLUR_PIXELS: Final = 9
 """What is smoother than this, on 64 x 64, is light and the lesion's outline, which all images share."""
