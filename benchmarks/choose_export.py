@@ -22,11 +22,11 @@ from dermalens.core.bundle import View
 from dermalens.core.decision import calibrate
 from dermalens.data.split import read_split
 from dermalens.evaluate import metrics
-from dermalens.evaluate.calibrate import Method, Prior, fit
+from dermalens.evaluate.calibrate import Method, fit
 from dermalens.evaluate.judge import logits_of
 from dermalens.evaluate.metrics import Scored
 from dermalens.evaluate.predictions import Logits, Truth, truth_of
-from dermalens.export.run import VIEWS, ExportOptions, export_run, read_run
+from dermalens.export.run import VIEWS, ExportOptions, export_run
 from dermalens.predict.classifier import Classifier, load
 
 CORRECTIONS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
@@ -42,7 +42,6 @@ class Case:
     truth: Truth
     classes: tuple[str, ...]
     malignant: NDArray[np.bool_]
-    log_shares: NDArray[np.float64]
 
 
 def main() -> None:
@@ -50,7 +49,7 @@ def main() -> None:
     run, split, out = (Path(argument) for argument in sys.argv[1:])
     with tempfile.TemporaryDirectory() as folder:
         export_run(run, Path(folder) / "bundle", ExportOptions(split=split))
-        case, of_view = ask(load(Path(folder) / "bundle"), run, split)
+        case, of_view = ask(load(Path(folder) / "bundle"), split)
     settings = [
         {"views": count, **figures}
         for count, views in VIEWS.items()
@@ -61,12 +60,11 @@ def main() -> None:
     print(json.dumps(content["chosen"], indent=2))
 
 
-def ask(classifier: Classifier, run: Path, split: Path) -> tuple[Case, dict[View, Logits]]:
+def ask(classifier: Classifier, split: Path) -> tuple[Case, dict[View, Logits]]:
     """Validation logits of each view by itself."""
     manifest, rows = classifier.manifest, read_split(split).part("val")
-    counts = np.array([read_run(run).notes["train_counts"][code] for code in manifest.classes], dtype=float)
     malignant = np.array([code in manifest.malignant for code in manifest.classes])
-    case = Case(truth_of(rows, manifest.classes), tuple(manifest.classes), malignant, np.log(counts / counts.sum()))
+    case = Case(truth_of(rows, manifest.classes), tuple(manifest.classes), malignant)
     return case, {view: logits_of(with_view(classifier, view), rows) for view in VIEWS[8]}
 
 
@@ -84,8 +82,7 @@ def judge_settings(case: Case, logits: Logits) -> Iterator[dict[str, float | str
             probabilities = np.zeros_like(logits)
             for half in (0, 1):
                 fitted, judged = halves != half, halves == half
-                prior = Prior(case.log_shares, correction)
-                calibration = fit(method, logits[fitted], case.truth.labels[fitted], prior)
+                calibration = fit(method, logits[fitted], case.truth.labels[fitted], correction=correction)
                 probabilities[judged] = calibrate(logits[judged], calibration)
             scored = Scored(case.truth.labels, probabilities, case.classes, case.malignant)
             figures = {name: round(metric(scored), 4) for name, metric in metrics.METRICS.items()}

@@ -14,6 +14,7 @@ BENCHMARKS = {"single_image": single_image.measure}
 
 def main() -> None:
     """Run the benchmarks named on the command line, or all."""
+    RESULTS.mkdir(exist_ok=True)
     for name in sys.argv[1:] or BENCHMARKS:
         result = BENCHMARKS[name]()
         target = RESULTS / f"{name}.json"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dermalens.core.errors import DataError
-from dermalens.evaluate.calibrate import Method, Prior, fit, fit_temperature, fit_vector, operating_points
+from dermalens.evaluate.calibrate import Method, fit, fit_temperature, fit_vector, operating_points
 from dermalens.evaluate.predictions import Labels, Logits, Truth
 
 
@@ -20,37 +20,38 @@ def sampled(scale: float, shift: list[float], images: int = 20_000) -> tuple[Log
     return logits, labels
 
 
-FLAT = Prior(np.log(np.full(3, 1 / 3)))
+FLAT = np.log(np.full(3, 1 / 3))
 SKEWED = np.log(np.array([0.7, 0.2, 0.1]))
 
 
 def test_temperature_finds_the_scale_that_made_the_labels() -> None:
-    calibration = fit_temperature(*sampled(0.5, [0, 0, 0]), FLAT)
+    calibration = fit_temperature(*sampled(0.5, [0, 0, 0]), FLAT, 0.0)
     assert calibration.scale == pytest.approx([0.5] * 3, abs=0.02)
     assert np.ptp(calibration.shift) == pytest.approx(0, abs=1e-6)
 
 
 def test_temperature_finds_how_much_of_the_prior_is_missing() -> None:
-    calibration = fit_temperature(*sampled(0.8, list(0.5 * SKEWED)), Prior(SKEWED))
+    calibration = fit_temperature(*sampled(0.8, list(0.5 * SKEWED)), SKEWED, 0.0)
     assert calibration.scale == pytest.approx([0.8] * 3, abs=0.03)
     assert calibration.shift == pytest.approx(0.5 * SKEWED, abs=0.06)
 
 
 @pytest.mark.parametrize("method", ["temperature", "vector", "none"])
-def test_prior_correction_takes_its_share_of_the_log_prior_away(method: Method) -> None:
-    data = sampled(1.0, [0.0, 0.0, 0.0])
-    plain, corrected = fit(method, *data, Prior(SKEWED)), fit(method, *data, Prior(SKEWED, correction=0.4))
-    assert np.subtract(plain.shift, corrected.shift) == pytest.approx(0.4 * SKEWED, abs=1e-6)
+def test_correction_takes_its_share_of_the_log_class_shares_away(method: Method) -> None:
+    logits, labels = sampled(1.0, [1.0, 0.0, -1.0])
+    log_shares = np.log(np.bincount(labels) / len(labels))
+    plain, corrected = fit(method, logits, labels), fit(method, logits, labels, correction=0.4)
+    assert np.subtract(plain.shift, corrected.shift) == pytest.approx(0.4 * log_shares, abs=1e-6)
 
 
 def test_vector_scaling_finds_scale_and_shift() -> None:
-    calibration = fit_vector(*sampled(0.7, [0.5, 0, -0.5]), FLAT)
+    calibration = fit_vector(*sampled(0.7, [0.5, 0, -0.5]), FLAT, 0.0)
     assert calibration.scale == pytest.approx([0.7] * 3, abs=0.06)
     assert calibration.shift[0] - calibration.shift[2] == pytest.approx(1.0, abs=0.15)
 
 
 def test_no_calibration_leaves_the_logits_alone() -> None:
-    calibration = fit("none", *sampled(1.0, [0, 0, 0], images=10), FLAT)
+    calibration = fit("none", *sampled(1.0, [0, 0, 0], images=10))
     assert (calibration.scale, calibration.n) == ([1, 1, 1], 10)
     assert calibration.shift == pytest.approx([0, 0, 0])
 

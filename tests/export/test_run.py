@@ -20,7 +20,8 @@ from dermalens.data.index import Row, write_index
 from dermalens.data.split import write_split
 from dermalens.evaluate.record import record_figures, rows_of
 from dermalens.export import parity
-from dermalens.export.run import VIEWS, ExportOptions, export_run, read_run
+from dermalens.export.finished import read_run
+from dermalens.export.run import VIEWS, ExportOptions, export_run
 from dermalens.predict.classifier import load
 from dermalens.predict.session import Session
 from dermalens.train.recipe import read_recipe
@@ -97,13 +98,28 @@ def parity_squares(split: Path) -> np.ndarray:
     return read_squares(rows_of(split, "test"), read_recipe(SMOKE).preprocess)
 
 
-def test_a_graph_that_differs_is_refused_and_nothing_is_written(
-    run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(parity, "LARGEST_DIFFERENCE", -1.0)
+def test_a_graph_that_differs_from_the_network_is_refused(run_folder: Path, split: Path) -> None:
+    classifier = read_run(run_folder).classifier
+    squares = np.tile(parity_squares(split), (4, 1, 1, 1))
+    assert parity.check_parity(classifier, load_sessions(run_folder), squares) <= 1e-4
+    with torch.no_grad():
+        list(classifier.head.parameters())[-1].add_(torch.arange(7.0))
     with pytest.raises(ExportError, match="No bundle was written"):
-        export_run(run_folder, tmp_path / "bundle", ExportOptions())
-    assert list(tmp_path.iterdir()) == []
+        parity.check_parity(classifier, load_sessions(run_folder), squares)
+
+
+def test_the_side_in_use_may_differ_from_that_of_training(run_folder: Path, tmp_path: Path) -> None:
+    export_run(run_folder, tmp_path / "bundle", ExportOptions(side_pixels=96))
+    assert manifest_of(tmp_path / "bundle").preprocess.side_pixels == 96
+    outputs = load(tmp_path / "bundle").run(np.zeros((1, 96, 96, 3), dtype=np.uint8))
+    assert outputs.logits.shape == (1, 7)
+
+
+def test_a_damaged_checkpoint_is_one_line(run_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_bytes((run_folder / "run.json").read_bytes())
+    (tmp_path / "best.ckpt").write_bytes((run_folder / "best.ckpt").read_bytes()[:1000])
+    with pytest.raises(ExportError, match="damaged or from another version"):
+        read_run(tmp_path)
 
 
 def test_too_few_validation_images_for_parity_are_refused(run_folder: Path, split: Path) -> None:

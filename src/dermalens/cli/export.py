@@ -23,6 +23,9 @@ def export(  # noqa: PLR0913  (each is an option of the command)
     split: Annotated[
         Path | None, typer.Option(metavar="CSV", help="The split, where the recipe's path is old.")
     ] = None,
+    side: Annotated[
+        int | None, typer.Option(metavar="PIXELS", min=32, max=1024, help="Side in use; the recipe's if not given.")
+    ] = None,
     views: Annotated[int, typer.Option(help="Test-time views to average: 1, 2, 4 or 8.")] = 1,
     calibration: Annotated[
         CalibrationMethod, typer.Option(help="Fitted on the validation part.")
@@ -41,7 +44,7 @@ def export(  # noqa: PLR0913  (each is an option of the command)
         raise MissingExtraError("Exporting a run", "train") from error
     if views not in VIEWS:
         raise typer.BadParameter(f"{views} views given; choose 1, 2, 4 or 8", param_hint="--views")
-    options = ExportOptions(split, VIEWS[views], calibration.value, prior_correction, version)
+    options = ExportOptions(split, side, VIEWS[views], calibration.value, prior_correction, version)
     target = out or run / "bundle"
     bundle, difference = export_run(run, target, options)
     megabytes = sum(len(graph) for graph in bundle.graphs.values()) / 1e6

@@ -30,6 +30,8 @@ def train(
         raise MissingExtraError("Training", "train") from error
     console = Console(stderr=True)
     done = run(wanted, out or Path("runs") / wanted.name, resume=resume, callbacks=progress_callbacks(console))
+    if not done.is_first_process:
+        return
     best = done.best
     typer.echo(
         f"Best epoch {best.epoch} of {done.epochs} (counted from 0): on the validation part balanced accuracy "

@@ -19,6 +19,7 @@ LIMITS: Final = (
         "Learned from dermatoscopic images, mostly of light skin; on dark skin, nails, mucosa, children and smartphone "
         "photographs without a dermatoscope it has not been measured."
     ),
+    "Does not notice that there is no lesion: a picture of anything with contrast gets an answer.",
     "Sees one square of one image: not the history, not the change over time, not the rest of the skin.",
 )
 
@@ -36,6 +37,11 @@ DATA_SETS: Final = MappingProxyType(
         "HAM10000": DataSet(
             "P. Tschandl, C. Rosendahl, H. Kittler, The HAM10000 dataset, Scientific Data 5, 180161 (2018), "
             "doi 10.1038/sdata.2018.161",
+            "CC BY-NC 4.0",
+        ),
+        "ISIC2018": DataSet(
+            "N. Codella et al., Skin lesion analysis toward melanoma detection 2018 (arXiv 1902.03368); its task 3 "
+            "images are HAM10000: P. Tschandl et al., Scientific Data 5, 180161 (2018)",
             "CC BY-NC 4.0",
         ),
         "ISIC-archive": DataSet(

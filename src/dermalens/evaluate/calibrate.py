@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -24,47 +23,40 @@ VECTOR_PENALTY = 0.01
 TARGET_SENSITIVITIES = {"sensitivity_90": 0.90, "sensitivity_95": 0.95}
 
 
-@dataclass(frozen=True, slots=True)
-class Prior:
-    """How frequent the classes were in training, and how much of that the probabilities shall forget.
+def fit(method: Method, logits: Logits, labels: Labels, *, correction: float = 0.0) -> Calibration:
+    """Fit the calibration that a command asks for, by the least negative log-likelihood on validation images.
 
     With `correction` 0 the probabilities are those of the validation part's mix of classes; with 1 those of a
     population in which all classes are equally frequent; between, rare classes count for more than they are found.
     This is post-hoc logit adjustment (Menon et al., ICLR 2021), measured from the calibrated posterior.
     """
-
-    log_shares: NDArray[np.float64]
-    """Log of the share of each class [K]."""
-    correction: float = 0.0
-
-
-def fit(method: Method, logits: Logits, labels: Labels, prior: Prior) -> Calibration:
-    """Fit the calibration that a command asks for, by the least negative log-likelihood on validation images."""
-    return {"temperature": fit_temperature, "vector": fit_vector, "none": no_calibration}[method](logits, labels, prior)
+    counts = np.bincount(labels, minlength=logits.shape[1])
+    log_shares = np.log(np.maximum(counts, 1) / len(labels))
+    if method == "temperature":
+        return fit_temperature(logits, labels, log_shares, correction)
+    if method == "vector":
+        return fit_vector(logits, labels, log_shares, correction)
+    return _calibration("none", np.ones(logits.shape[1]), -correction * log_shares, len(labels))
 
 
-def no_calibration(logits: Logits, labels: Labels, prior: Prior) -> Calibration:
-    """The logits as they are, less the prior correction."""
-    return _calibration("none", np.ones(logits.shape[1]), -prior.correction * prior.log_shares, len(labels))
+def fit_temperature(logits: Logits, labels: Labels, log_shares: NDArray[np.float64], correction: float) -> Calibration:
+    """One temperature for all classes (Guo et al., ICML 2017) and one weight of the log of the class shares [K].
 
-
-def fit_temperature(logits: Logits, labels: Labels, prior: Prior) -> Calibration:
-    """One temperature for all classes (Guo et al., ICML 2017) and one weight of the log prior.
-
-    Sampling and smoothing leave the logits with a part of the prior only, so how much is missing is fitted as well.
+    Sampling and smoothing leave the logits with a part of the prior only, so how much is missing is fitted as well;
+    the temperature is fitted again after the correction.
     """
 
     def loss(parameters: NDArray[np.float64]) -> float:
-        return _negative_log_likelihood(np.exp(parameters[0]) * logits + parameters[1] * prior.log_shares, labels)
+        return _negative_log_likelihood(np.exp(parameters[0]) * logits + parameters[1] * log_shares, labels)
 
     weight = minimize(loss, np.zeros(2), method="Nelder-Mead").x[1]
-    shift = (weight - prior.correction) * prior.log_shares
+    shift = (weight - correction) * log_shares
     fixed = minimize_scalar(lambda scale: _negative_log_likelihood(np.exp(scale) * logits + shift, labels))
     return _calibration("temperature", np.full(logits.shape[1], np.exp(fixed.x)), shift, len(labels))
 
 
-def fit_vector(logits: Logits, labels: Labels, prior: Prior) -> Calibration:
-    """A scale and a shift for each class (vector scaling, Guo et al.), drawn a little to one and zero."""
+def fit_vector(logits: Logits, labels: Labels, log_shares: NDArray[np.float64], correction: float) -> Calibration:
+    """A scale and a shift for each class (vector scaling, Guo et al.), drawn a little to a common scale and to zero."""
     classes = logits.shape[1]
 
     def loss(parameters: NDArray[np.float64]) -> float:
@@ -74,8 +66,7 @@ def fit_vector(logits: Logits, labels: Labels, prior: Prior) -> Calibration:
 
     start = np.concatenate([np.ones(classes), np.zeros(classes)])
     found = minimize(loss, start, method="L-BFGS-B").x
-    shift = found[classes:] - prior.correction * prior.log_shares
-    return _calibration("vector", found[:classes], shift, len(labels))
+    return _calibration("vector", found[:classes], found[classes:] - correction * log_shares, len(labels))
 
 
 def _calibration(method: Method, scale: NDArray[np.float64], shift: NDArray[np.float64], n: int) -> Calibration:

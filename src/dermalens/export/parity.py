@@ -33,7 +33,9 @@ def largest_difference(classifier: LesionClassifier, session: Session, squares: 
     return max(differences)
 
 
-def check_parity(classifier: LesionClassifier, session: Session, squares: Squares) -> float:
+def check_parity(
+    classifier: LesionClassifier, session: Session, squares: Squares, *, limit: float = LARGEST_DIFFERENCE
+) -> float:
     """The largest difference, if it is small enough.
 
     Raises:
@@ -45,9 +47,9 @@ def check_parity(classifier: LesionClassifier, session: Session, squares: Square
             "Use a split with a larger validation part."
         )
     difference = largest_difference(classifier, session, squares)
-    if not difference <= LARGEST_DIFFERENCE:
+    if not difference <= limit:
         raise ExportError(
             f"The exported graph differs from the checkpoint by {difference:.2g} in a class probability; at most "
-            f"{LARGEST_DIFFERENCE:g} is allowed. No bundle was written."
+            f"{limit:g} is allowed. No bundle was written."
         )
     return difference

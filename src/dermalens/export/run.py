@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-import torch
 
 from dermalens.core.bundle import (
     Calibration,
@@ -24,17 +22,17 @@ from dermalens.core.bundle import (
 )
 from dermalens.core.bundlefile import Bundle, write_bundle
 from dermalens.core.decision import calibrate
-from dermalens.core.errors import DataError, ExportError
+from dermalens.core.errors import DataError
 from dermalens.core.statements import INTENDED_USE, LIMITS, citations, weights_licence
 from dermalens.core.taxonomy import MALIGNANT
-from dermalens.data.index import Row, read_index
+from dermalens.data.index import Row
 from dermalens.data.split import Split, read_split
-from dermalens.evaluate.calibrate import Method, Prior, fit, operating_points
+from dermalens.evaluate.calibrate import Method, fit, operating_points
 from dermalens.evaluate.judge import logits_of, read_squares
 from dermalens.evaluate.predictions import truth_of
+from dermalens.export.finished import Run, read_run
 from dermalens.export.graph import to_onnx
 from dermalens.export.parity import LEAST_IMAGES, check_parity
-from dermalens.models.heads import LesionClassifier
 from dermalens.predict.classifier import Classifier, open_sessions
 from dermalens.train.recipe import Recipe
 
@@ -57,20 +55,13 @@ class ExportOptions:
 
     split: Path | None = None
     """The split where it lies now; None for where the recipe says."""
+    side_pixels: int | None = None
+    """Side of the square in use; None for the recipe's. A side somewhat above that of training often does best."""
     views: tuple[View, ...] = ("identity",)
     calibration: Method = "temperature"
     prior_correction: float = 0.0
-    """See `Prior.correction`."""
+    """See `evaluate.calibrate.fit`."""
     version: str = "1"
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """A finished run, read back."""
-
-    recipe: Recipe
-    notes: Mapping[str, Any]
-    classifier: LesionClassifier
 
 
 def export_run(folder: Path, target: Path, options: ExportOptions) -> tuple[Bundle, float]:
@@ -80,7 +71,7 @@ def export_run(folder: Path, target: Path, options: ExportOptions) -> tuple[Bund
         ExportError: no run there, or a graph that differs from the checkpoint; then nothing is written.
         DataError: the split cannot be read or is not the one that the run was trained on.
     """
-    run = read_run(folder)
+    run = _at_side(read_run(folder), options.side_pixels)
     split = _split_of(run, options)
     rows = validation_rows(run.recipe, split)
     graph = to_onnx(run.classifier, run.recipe.preprocess.side_pixels)
@@ -88,31 +79,16 @@ def export_run(folder: Path, target: Path, options: ExportOptions) -> tuple[Bund
     sessions = open_sessions(draft)
     spread = [rows[i] for i in np.linspace(0, len(rows) - 1, min(len(rows), LEAST_IMAGES)).astype(int)]
     difference = check_parity(run.classifier, sessions[0], read_squares(spread, run.recipe.preprocess))
-    calibration, points = _fitted(Classifier(draft, sessions), rows, run, options)
+    calibration, points = _fitted(Classifier(draft, sessions), rows, options)
     update = {"calibration": calibration, "operating_points": points}
     return write_bundle(target, draft.manifest.model_copy(update=update), {GRAPH_NAME: graph}), difference
 
 
-def read_run(folder: Path) -> Run:
-    """The recipe and the best checkpoint of a run folder.
-
-    Raises:
-        ExportError: the folder holds no finished epoch.
-    """
-    notes, checkpoint = folder / "run.json", folder / "best.ckpt"
-    if not notes.is_file() or not checkpoint.is_file():
-        raise ExportError(f"{folder} holds no trained run (run.json and best.ckpt). Train one: dermalens train RECIPE")
-    content = json.loads(notes.read_text(encoding="utf-8"))
-    recipe = Recipe.model_validate_json(json.dumps(content["recipe"]))
-    # Our own checkpoint: Lightning stores callback states that are not plain tensors.
-    state = torch.load(checkpoint, map_location="cpu", weights_only=False)["state_dict"]
-    model = recipe.model
-    classifier = LesionClassifier(
-        model.backbone, classes=len(recipe.classes), weights="none", hidden=model.hidden, dropout=model.dropout
-    )
-    prefix = "network."
-    classifier.load_state_dict({key[len(prefix) :]: value for key, value in state.items() if key.startswith(prefix)})
-    return Run(recipe, content, classifier.eval())
+def _at_side(run: Run, side_pixels: int | None) -> Run:
+    if side_pixels is None:
+        return run
+    preprocess = run.recipe.preprocess.model_copy(update={"side_pixels": side_pixels})
+    return replace(run, recipe=run.recipe.model_copy(update={"preprocess": preprocess}))
 
 
 def _split_of(run: Run, options: ExportOptions) -> Split:
@@ -162,13 +138,11 @@ def _draft(run: Run, split: Split, graph: bytes, options: ExportOptions) -> Mani
 
 
 def _fitted(
-    classifier: Classifier, rows: Sequence[Row], run: Run, options: ExportOptions
+    classifier: Classifier, rows: Sequence[Row], options: ExportOptions
 ) -> tuple[Calibration, list[OperatingPoint]]:
     truth = truth_of(rows, classifier.manifest.classes)
-    counts = np.array([run.notes["train_counts"][code] for code in run.recipe.classes], dtype=float)
     logits = logits_of(classifier, rows)
-    prior = Prior(np.log(counts / counts.sum()), options.prior_correction)
-    calibration = fit(options.calibration, logits, truth.labels, prior)
+    calibration = fit(options.calibration, logits, truth.labels, correction=options.prior_correction)
     malignant = np.array([code in classifier.manifest.malignant for code in classifier.manifest.classes])
     score = calibrate(logits, calibration)[:, malignant].sum(axis=1)
     return calibration, operating_points(score, malignant[truth.labels], truth)
@@ -176,10 +150,9 @@ def _fitted(
 
 def _provenance(run: Run, split: Split) -> Provenance:
     recipe, notes = run.recipe, run.notes
-    extra = [row.source for source in recipe.data.extra if Path(source).is_file() for row in read_index(Path(source))]
-    sources = {row.source for row in split.rows} | set(extra)
+    sources = notes["sources"]
     training = dict(notes.get("training", {}))
-    training |= {key: notes[key] for key in ("train_images", "val_images") if key in notes}
+    training |= {key: notes[key] for key in ("git_commit", "extra_sha256", "train_images", "val_images")}
     return Provenance(
         recipe=recipe.name,
         code_version=str(notes["code_version"]),

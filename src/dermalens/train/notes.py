@@ -16,6 +16,8 @@ from pydantic import ValidationError
 
 import dermalens
 from dermalens.core.errors import TrainingError, name_some
+from dermalens.data.index import read_index
+from dermalens.data.split import split_sha256
 from dermalens.train.checkpoint import write_whole
 from dermalens.train.datamodule import LesionData
 from dermalens.train.epochs import EpochRecord, best_record
@@ -37,12 +39,19 @@ def start_notes(recipe: Recipe, data: LesionData, folder: Path) -> None:
             "git_commit": _git_commit(),
             "packages": {name: version(name) for name in ("torch", "torchvision", "timm", "lightning")},
             "split_sha256": data.split_sha256,
+            "extra_sha256": extra_sha256(recipe),
+            "sources": sorted({row.source for row in (*data.train_rows, *data.val_rows)}),
             "train_counts": dict(zip(recipe.classes, data.train_counts, strict=True)),
             "train_images": len(data.train_rows),
             "val_images": len(data.val_rows),
             "started": former.get("started", _now()),
         },
     )
+
+
+def extra_sha256(recipe: Recipe) -> str:
+    """The SHA-256 of each index of `data.extra`, in order, with commas between."""
+    return ",".join(split_sha256(read_index(Path(source))) for source in recipe.data.extra)
 
 
 def finish_notes(records: Sequence[EpochRecord], device: torch.device, folder: Path) -> None:
@@ -101,8 +110,12 @@ def check_same_run(recipe: Recipe, data: LesionData, folder: Path) -> None:
             f"{folder} holds a run of another recipe: {name_some(differing)}. Resume with the recipe that it was "
             f"started with (only {', '.join(MAY_DIFFER)} may change), or choose another --out."
         )
-    if notes.get("split_sha256") != data.split_sha256:
-        raise TrainingError(f"{folder} holds a run on another split than {recipe.data.split}. Choose another --out.")
+    for key, given in (("split_sha256", data.split_sha256), ("extra_sha256", extra_sha256(recipe))):
+        if notes.get(key) != given:
+            raise TrainingError(
+                f"{folder} holds a run on other data than {recipe.data.split} and data.extra ({key} differs). "
+                "Choose another --out."
+            )
 
 
 def device_name(device: torch.device) -> str:

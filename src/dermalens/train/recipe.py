@@ -63,7 +63,8 @@ class Balance(_Part):
     weight_power: float = Field(default=0.0, ge=0, le=1)
     """0 weighs every image alike; 1 weighs a class by one over its frequency."""
     logit_adjustment: float = Field(default=0.0, ge=0, le=2)
-    """Strength of the prior correction applied to the logits after training (Menon et al. 2021)."""
+    """Strength of the prior correction of the logits when the validation part selects an epoch (Menon et al. 2021);
+    that of a bundle is chosen when it is made: `dermalens export --prior-correction`."""
 
 
 class Optimizer(_Part):

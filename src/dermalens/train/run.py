@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -37,6 +38,11 @@ class TrainingSummary:
     def checkpoint(self) -> Path:
         """The best checkpoint; with an average of the weights, its `state_dict` is the average."""
         return self.folder / BEST
+
+    @property
+    def is_first_process(self) -> bool:
+        """Whether this process is the one that reports; with several GPUs each has its own."""
+        return int(os.environ.get("LOCAL_RANK", "0")) == int(os.environ.get("NODE_RANK", "0")) == 0  # as Lightning sets
 
     @property
     def log(self) -> Path:

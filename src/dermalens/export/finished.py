@@ -1,0 +1,59 @@
+"""A finished training run, read back: recipe, notes and the network of its best epoch."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import ValidationError
+
+from dermalens.core.errors import ExportError
+from dermalens.models.heads import LesionClassifier
+from dermalens.train.checkpoint import BEST
+from dermalens.train.notes import NOTES, read_notes
+from dermalens.train.recipe import Recipe
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A finished run, read back."""
+
+    recipe: Recipe
+    notes: Mapping[str, Any]
+    classifier: LesionClassifier
+
+
+def read_run(folder: Path) -> Run:
+    """The recipe and the best checkpoint of a run folder.
+
+    Raises:
+        ExportError: the folder holds no finished epoch.
+    """
+    notes, checkpoint = read_notes(folder), folder / BEST
+    if not notes or not checkpoint.is_file():
+        raise ExportError(f"{folder} holds no trained run ({NOTES} and {BEST}). Train one: dermalens train RECIPE")
+    try:
+        recipe = Recipe.model_validate_json(json.dumps(notes["recipe"]))
+        state = torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
+        classifier = _network(recipe, state)
+    except (KeyError, ValidationError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ExportError(
+            f"{folder} is damaged or from another version of DermaLens: {reason}. Train again."
+        ) from error
+    return Run(recipe, notes, classifier.eval())
+
+
+def _network(recipe: Recipe, state: Mapping[str, torch.Tensor]) -> LesionClassifier:
+    model = recipe.model
+    classifier = LesionClassifier(
+        model.backbone, classes=len(recipe.classes), weights="none", hidden=model.hidden, dropout=model.dropout
+    )
+    prefix = "network."
+    classifier.load_state_dict({key[len(prefix) :]: value for key, value in state.items() if key.startswith(prefix)})
+    return classifier
