@@ -80,7 +80,7 @@ def test_the_table_puts_the_decision_first_and_always_says_what_it_is_not(comman
     result = command(save(tmp_path / "a.png", "mel"))
     assert result.exit_code == 0
     assert result.stdout.splitlines()[1].startswith("REFER")
-    for part in ("Malignant probability 1.00", "black skin cancer", "at or above the threshold 0.10", "Next step"):
+    for part in ("Malignant probability 1.00", "a dangerous skin cancer", "at or above the threshold 0.10", "Next step"):
         assert part in result.stdout
     assert "Not a medical device." in result.stdout
 

@@ -148,6 +148,30 @@ def test_a_missing_key_is_named(folder):
     assert "missing key limits" in refused(folder)
 
 
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        ("calibration", "scale", 0),
+        ("calibration", "shift", 6),
+        ("operating_points", 0, "threshold"),
+        ("operating_points", 1, "sensitivity", "value"),
+        ("metrics", "balanced_accuracy", "low"),
+    ],
+)
+def test_a_number_that_is_not_finite_is_refused_by_its_path(folder, path, number):
+    def edit(content):
+        *way, last = path
+        for step in way:
+            content = content[step]
+        content[last] = "here"
+
+    change(folder, edit)
+    manifest = folder / "bundle.json"
+    manifest.write_text(manifest.read_text().replace('"here"', number))
+    assert ".".join(map(str, path)) in refused(folder)
+
+
 def test_classes_in_another_order_are_refused(folder):
     change(folder, lambda content: content["classes"].reverse())
     message = refused(folder)

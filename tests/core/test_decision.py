@@ -5,7 +5,8 @@ import pytest
 
 from dermalens.core.bundle import Calibration, Measured, OperatingPoint
 from dermalens.core.decision import RECOMMENDATIONS, by_code, calibrate, decide, malignant_probability, most_probable
-from dermalens.core.taxonomy import CLASSES, MALIGNANT
+from dermalens.core.errors import BundleError
+from dermalens.core.taxonomy import CLASSES, DIAGNOSES, MALIGNANT
 
 NOTHING = Measured(value=None, low=None, high=None, n=0)
 
@@ -15,7 +16,8 @@ def calibration(scale=1.0, shift=(0.0,) * 7):
 
 
 def point(threshold, found: float | None = 0.95):
-    sensitivity = Measured(value=found, low=found, high=found, n=0 if found is None else 50)
+    low, high = (None, None) if found is None else (found - 0.03, found + 0.03)
+    sensitivity = Measured(value=found, low=low, high=high, n=0 if found is None else 50)
     return OperatingPoint(name="p", threshold=threshold, sensitivity=sensitivity, specificity=NOTHING)
 
 
@@ -68,8 +70,8 @@ def test_a_referral_names_the_numbers_it_rests_on():
     decision = decide(shares(mel=0.41, nv=0.3), MALIGNANT, point(0.12))
     assert decision.reasons == (
         (
-            "The malignant probability 0.41 is at or above the threshold 0.12, which finds 95% of the malignant "
-            "lesions (validation images)."
+            "The malignant probability 0.41 is at or above the threshold 0.12, which found 95 % (95 % interval 92 to "
+            "98) of 50 malignant validation images."
         ),
         "The most probable class is mel (melanoma) with 0.41.",
     )
@@ -82,7 +84,7 @@ def test_numbers_that_look_equal_are_shown_with_more_digits():
 
 
 def test_an_unknown_sensitivity_is_not_claimed():
-    assert "finds" not in decide(shares(mel=0.5), MALIGNANT, point(0.12, None)).reasons[0]
+    assert "found" not in decide(shares(mel=0.5), MALIGNANT, point(0.12, None)).reasons[0]
 
 
 def test_a_referral_with_a_benign_class_on_top_is_explained():
@@ -91,10 +93,36 @@ def test_a_referral_with_a_benign_class_on_top_is_explained():
     assert "akiec 0.00 + bcc 0.05 + mel 0.10" in reasons[1]
 
 
-def test_reassurance_with_a_malignant_class_on_top_is_explained():
+def test_a_malignant_class_on_top_is_referred_even_below_the_threshold():
     decision = decide(shares(mel=0.3, nv=0.25, bkl=0.25), MALIGNANT, point(0.5))
-    assert decision.verdict == "reassure"
-    assert "is malignant, mel (melanoma) with 0.30, but" in decision.reasons[1]
+    assert decision.verdict == "refer"
+    assert "0.30 is below the threshold 0.50" in decision.reasons[0]
+    assert "is malignant, mel (melanoma) with 0.30: that asks for a referral" in decision.reasons[1]
+
+
+def test_a_malignant_class_in_a_draw_for_the_first_place_is_referred():
+    decision = decide(shares(bkl=0.3, mel=0.3, nv=0.25), MALIGNANT, point(0.5))
+    assert decision.verdict == "refer"
+    assert "is malignant, mel (melanoma) with 0.30" in decision.reasons[1]
+
+
+@pytest.mark.parametrize("code", ["nv", "mel"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_numbers_that_are_not_finite_are_never_reassured(code, value):
+    decision = decide(shares() | {code: value}, MALIGNANT, point(0.5))
+    assert decision.verdict == "abstain"
+    assert "not finite" in decision.reasons[0]
+
+
+def test_a_calibration_that_overflows_is_the_fault_of_the_bundle():
+    with pytest.raises(BundleError, match="not finite"):
+        calibrate(np.array([1e4, 2e4, 0, 0, 0, 0, 0]), calibration(1e308))
+
+
+def test_no_lay_name_promises_that_a_lesion_is_harmless():
+    assert not any("harmless" in diagnosis.lay_name for diagnosis in DIAGNOSES.values())
+    benign = [diagnosis.lay_name for diagnosis in DIAGNOSES.values() if not diagnosis.malignant]
+    assert all(name.startswith("benign ") for name in benign)
 
 
 def test_reassurance_says_that_cancer_is_not_ruled_out_and_what_to_watch():

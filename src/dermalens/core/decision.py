@@ -6,6 +6,7 @@ whoever adds them up or compares them with the threshold comes to the same decis
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -13,7 +14,8 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from dermalens.core.bundle import Calibration, OperatingPoint
+from dermalens.core.bundle import Calibration, Measured, OperatingPoint
+from dermalens.core.errors import BundleError
 from dermalens.core.taxonomy import DIAGNOSES
 
 Logits = NDArray[np.floating]  # [K] or [N, K], before calibration
@@ -42,6 +44,8 @@ RECOMMENDATIONS: Final[Mapping[Verdict, str]] = {
 }
 """The next step for each decision."""
 
+_NOT_FINITE: Final = "The probabilities are not finite numbers: no decision can rest on them."
+
 
 @dataclass(frozen=True, slots=True)
 class Decision:
@@ -53,10 +57,21 @@ class Decision:
 
 
 def calibrate(logits: Logits, calibration: Calibration) -> Probabilities:
-    """softmax(scale * logits + shift) over the last axis, in float64."""
-    scaled = logits.astype(np.float64) * np.array(calibration.scale) + np.array(calibration.shift)
-    exponentials = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
-    return np.asarray(exponentials / exponentials.sum(axis=-1, keepdims=True))
+    """softmax(scale * logits + shift) over the last axis, in float64.
+
+    Raises:
+        BundleError: the result is not finite, as with a calibration so steep that the product overflows.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        scaled = logits.astype(np.float64) * np.array(calibration.scale) + np.array(calibration.shift)
+        exponentials = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
+        probabilities = np.asarray(exponentials / exponentials.sum(axis=-1, keepdims=True))
+    if not np.isfinite(probabilities).all():
+        raise BundleError(
+            "The bundle gives probabilities that are not finite numbers; its calibration does not fit its graphs. "
+            "Export it again: dermalens export RUN"
+        )
+    return probabilities
 
 
 def by_code(probabilities: Probabilities, classes: Sequence[str]) -> dict[str, float]:
@@ -77,21 +92,36 @@ def most_probable(probabilities: Mapping[str, float]) -> str:
 def decide(
     probabilities: Mapping[str, float], malignant: Sequence[str], point: OperatingPoint, findings: Sequence[str] = ()
 ) -> Decision:
-    """Refer at or above the threshold of `point`, else reassure; abstain when there are `findings`, which say why."""
+    """Refer at or above the threshold of `point` or where a malignant class comes first (a draw counts), else reassure.
+
+    It abstains when there are `findings`, which say why, and never reassures on numbers that are not finite.
+    """
     if findings:
         return Decision("abstain", tuple(findings), RECOMMENDATIONS["abstain"])
+    if not all(map(math.isfinite, probabilities.values())):
+        return Decision("abstain", (_NOT_FINITE,), RECOMMENDATIONS["abstain"])
     total = malignant_probability(probabilities, malignant)
-    verdict: Verdict = "refer" if total >= point.threshold else "reassure"
-    reasons = (_against_threshold(total, point), _about_class(probabilities, malignant, verdict))
+    worst = most_probable({code: probabilities[code] for code in malignant})
+    comes_first = probabilities[worst] == max(probabilities.values())
+    verdict: Verdict = "reassure" if total < point.threshold and not comes_first else "refer"
+    top = worst if comes_first else most_probable(probabilities)
+    reasons = (_against_threshold(total, point), _about_class(top, probabilities, malignant, total < point.threshold))
     return Decision(verdict, reasons, RECOMMENDATIONS[verdict])
 
 
 def _against_threshold(total: float, point: OperatingPoint) -> str:
     relation = "at or above" if total >= point.threshold else "below"
     given, needed = _apart(total, point.threshold)
-    found = point.sensitivity.value
-    what = "" if found is None else f", which finds {found:.0%} of the malignant lesions (validation images)"
-    return f"The malignant probability {given} is {relation} the threshold {needed}{what}."
+    return f"The malignant probability {given} is {relation} the threshold {needed}{_found(point.sensitivity)}."
+
+
+def _found(sensitivity: Measured) -> str:
+    """What the threshold found when it was chosen, with its interval; nothing where that is not known."""
+    value, low, high = sensitivity.value, sensitivity.low, sensitivity.high
+    if value is None:
+        return ""
+    bounds = "" if low is None or high is None else f" (95 % interval {100 * low:.0f} to {100 * high:.0f})"
+    return f", which found {100 * value:.0f} %{bounds} of {sensitivity.n} malignant validation images"
 
 
 def _apart(first: float, second: float) -> tuple[str, str]:
@@ -103,19 +133,18 @@ def _apart(first: float, second: float) -> tuple[str, str]:
     return f"{first:.{DECIMALS}f}", f"{second:.{DECIMALS}f}"
 
 
-def _about_class(probabilities: Mapping[str, float], malignant: Sequence[str], verdict: Verdict) -> str:
-    top = most_probable(probabilities)
+def _about_class(top: str, probabilities: Mapping[str, float], malignant: Sequence[str], is_below: bool) -> str:
     seen = f"{describe(top)} with {probabilities[top]:.2f}"
-    if top not in malignant and verdict == "refer":
+    if top in malignant and is_below:
+        return (
+            f"The most probable class is malignant, {seen}: that asks for a referral even though the malignant classes "
+            "together stay below the threshold of this operating point."
+        )
+    if top not in malignant and not is_below:
         parts = " + ".join(f"{code} {probabilities[code]:.2f}" for code in malignant)
         return (
             f"The most probable class is benign, {seen}; the malignant classes together ({parts}) still reach the "
             "threshold, which is low because a missed cancer weighs more than a needless visit."
-        )
-    if top in malignant and verdict == "reassure":
-        return (
-            f"The most probable class is malignant, {seen}, but the malignant classes together stay below the "
-            "threshold of this operating point."
         )
     return f"The most probable class is {seen}."
 

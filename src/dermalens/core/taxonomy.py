@@ -24,13 +24,13 @@ DIAGNOSES: Final = MappingProxyType(
     {
         d.code: d
         for d in (
-            Diagnosis("akiec", "actinic keratosis or Bowen's disease", "sun-damage pre-cancer", True),
+            Diagnosis("akiec", "actinic keratosis or Bowen's disease", "sun damage that can become skin cancer", True),
             Diagnosis("bcc", "basal cell carcinoma", "basal cell skin cancer", True),
-            Diagnosis("bkl", "benign keratosis", "harmless age spot or wart-like growth", False),
-            Diagnosis("df", "dermatofibroma", "harmless firm skin nodule", False),
-            Diagnosis("mel", "melanoma", "black skin cancer (melanoma)", True),
-            Diagnosis("nv", "melanocytic naevus", "ordinary mole", False),
-            Diagnosis("vasc", "vascular lesion", "harmless blood-vessel spot", False),
+            Diagnosis("bkl", "benign keratosis", "benign age spot or wart-like growth", False),
+            Diagnosis("df", "dermatofibroma", "benign firm skin nodule", False),
+            Diagnosis("mel", "melanoma", "melanoma, a dangerous skin cancer", True),
+            Diagnosis("nv", "melanocytic naevus", "benign mole", False),
+            Diagnosis("vasc", "vascular lesion", "benign blood-vessel spot", False),
         )
     }
 )
