@@ -14,9 +14,10 @@ from lightning.pytorch.callbacks import Callback
 from torch._inductor.exc import InductorError
 
 from dermalens.core.errors import DataError, TrainingError
+from dermalens.core.files import write_whole
 from dermalens.data.index import read_index
 from dermalens.data.split import write_split
-from dermalens.train.checkpoint import AtomicCheckpointIO, write_whole
+from dermalens.train.checkpoint import AtomicCheckpointIO
 from dermalens.train.epochs import read_metrics
 from dermalens.train.failures import plain_failures
 from dermalens.train.notes import read_notes

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
-import os
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+
+from dermalens.core.files import write_whole
 
 MONITOR = "val_balanced_accuracy"
 """What selects the best checkpoint."""
@@ -18,7 +19,7 @@ BEST, LAST = "best.ckpt", "last.ckpt"
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Write under a temporary name, fsync, rename."""
+    """Lightning's, with `write_whole` for the file."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
         target = Path(path)
@@ -27,19 +28,6 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         buffer = io.BytesIO()
         torch.save(checkpoint, buffer)
         write_whole(target, buffer.getbuffer())
-
-
-def write_whole(target: Path, content: bytes | memoryview) -> None:
-    """Write a file whole or not at all: temporary name, fsync, rename."""
-    temporary = target.with_name(target.name + ".tmp")
-    try:
-        with temporary.open("wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(temporary, target)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 class MovableCheckpoint(ModelCheckpoint):

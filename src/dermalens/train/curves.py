@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from dermalens.train.checkpoint import write_whole
+from dermalens.core.files import write_whole
 from dermalens.train.epochs import EpochRecord, best_record
 
 CURVES = "curves.png"

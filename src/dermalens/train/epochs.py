@@ -18,7 +18,7 @@ import lightning
 from lightning.pytorch.callbacks import Callback
 
 from dermalens.core.errors import TrainingError
-from dermalens.train.checkpoint import write_whole
+from dermalens.core.files import write_whole
 
 METRICS = "metrics.csv"
 

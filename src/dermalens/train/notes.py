@@ -16,9 +16,9 @@ from pydantic import ValidationError
 
 import dermalens
 from dermalens.core.errors import TrainingError, name_some
+from dermalens.core.files import write_whole
 from dermalens.data.index import read_index
 from dermalens.data.split import split_sha256
-from dermalens.train.checkpoint import write_whole
 from dermalens.train.datamodule import LesionData
 from dermalens.train.epochs import EpochRecord, best_record
 from dermalens.train.recipe import Recipe

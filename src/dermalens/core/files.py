@@ -1,0 +1,38 @@
+"""Files on disk: which are images by their names, and how one is written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+IMAGE_SUFFIXES: Final = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+"""What is taken from a folder: the suffixes of the formats that `core/header.py` reads."""
+
+
+def is_image(name: str) -> bool:
+    """Whether a file name is that of an image; hidden ones (`._x.jpg` of macOS) are not.
+
+    >>> is_image("a.JPG"), is_image("._a.jpg"), is_image("notes.txt")
+    (True, False, False)
+    """
+    return not name.startswith(".") and name.lower().endswith(IMAGE_SUFFIXES)
+
+
+def write_whole(target: Path, content: bytes | memoryview) -> None:
+    """Write a file whole or not at all: temporary name beside it, fsync, rename.
+
+    A kill or a full disk leaves what was there before; the temporary file of a kill is replaced by the next write.
+
+    Raises:
+        OSError: the disk is full, or the folder is missing or may not be written to.
+    """
+    temporary = target.with_name(target.name + ".tmp")
+    try:
+        with temporary.open("wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)
