@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import struct
 import subprocess
 import sys
 
@@ -11,6 +12,7 @@ from typer.testing import CliRunner
 from dermalens import __version__
 from dermalens.cli.main import Commands, app
 from dermalens.core.errors import ImageError
+from tests.tiny_bundle import lesion, write_tiny_bundle
 
 ENVIRONMENT = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
 HEAVY = "numpy onnxruntime PIL pydantic torch lightning sklearn matplotlib"
@@ -76,6 +78,26 @@ finally:
 """
     done = python("-c", code)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_predict_says_on_its_help_page_that_it_is_no_medical_device():
+    result = CliRunner(env={"COLUMNS": "200"}).invoke(app, ["predict", "--help"])
+    assert "not a medical device" in result.output
+
+
+def test_what_pillow_says_of_odd_metadata_does_not_stand_beside_our_error(tmp_path):
+    """The JPEG has an EXIF block that is cut off (a warning); the TIFF nine samples a pixel (a log entry of Pillow)."""
+    write_tiny_bundle(tmp_path / "bundle")
+    lesion("nv").save(tmp_path / "a.jpg", exif=b"Exif\0\0II*\0\x08\0\0\0\x05\0\x12\x01")
+    tags = {256: 100, 257: 80, 258: 8, 259: 1, 262: 2, 273: 200, 277: 9, 278: 80, 279: 24000}
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    (tmp_path / "b.tif").write_bytes(b"II*\0\x08\0\0\0\x09\0" + entries + b"\0" * 24100)
+    images = [str(tmp_path / name) for name in ("a.jpg", "b.tif")]
+    done = python("-m", "dermalens", "predict", "--json", "--bundle", str(tmp_path / "bundle"), *images)
+    assert (done.returncode, done.stdout.count("\n")) == (2, 2)
+    assert done.stderr.splitlines()[-1].startswith("error: 1 of 2 images")
+    assert "Corrupt EXIF" not in done.stderr
+    assert "samples per pixel than" not in done.stderr
 
 
 def test_python_m_dermalens_is_dermalens():

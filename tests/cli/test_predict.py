@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from dermalens.cli.answers import Answered, Failed, Request, answers
 from dermalens.predict.classifier import load
 from tests.tiny_bundle import lesion
 
@@ -69,18 +70,35 @@ def test_csv_has_one_flat_row_an_image(command, folder):
     assert result.exit_code == 2
     assert list(rows[0]) == [
         *["image", "diagnosis", *CODES, "malignant_probability", "decision"],
-        *["operating_point", "bundle_sha256", "heatmap", "error"],
+        *["operating_point", "bundle_sha256", "heatmap", "reasons", "recommendation", "error"],
     ]
     assert [row["diagnosis"] for row in rows] == ["nv", "mel", "", "df"]
     assert [bool(row["error"]) for row in rows] == [False, False, True, False]
     assert sum(float(rows[0][code]) for code in CODES) == pytest.approx(1, abs=1e-5)
 
 
+def test_a_csv_row_carries_its_reasons_and_the_limits_stand_once_beside_it(command, tmp_path):
+    Image.new("RGB", (100, 100), (60, 60, 70)).save(tmp_path / "blank.png")
+    result = command("--csv", tmp_path / "blank.png", save(tmp_path / "a.png", "mel"))
+    blank, melanoma = csv.DictReader(io.StringIO(result.stdout))
+    assert blank["decision"] == "abstain"
+    assert "without detail" in blank["reasons"]
+    assert "another picture" in blank["recommendation"]
+    assert "at or above the threshold" in melanoma["reasons"]
+    assert "most probable class is mel" in melanoma["reasons"]
+    assert result.stderr == "Limits: Not a medical device. Knows seven colours.\n"
+
+
 def test_the_table_puts_the_decision_first_and_always_says_what_it_is_not(command, tmp_path):
     result = command(save(tmp_path / "a.png", "mel"))
     assert result.exit_code == 0
     assert result.stdout.splitlines()[1].startswith("REFER")
-    for part in ("Malignant probability 1.00", "a dangerous skin cancer", "at or above the threshold 0.10", "Next step"):
+    for part in (
+        "Malignant probability 1.00",
+        "a dangerous skin cancer",
+        "at or above the threshold 0.10",
+        "Next step",
+    ):
         assert part in result.stdout
     assert "Not a medical device." in result.stdout
 
@@ -121,6 +139,33 @@ def test_a_folder_without_images_is_an_error(command, tmp_path):
     assert "is a folder without images" in result.stderr
 
 
+@pytest.mark.parametrize("form", ["--json", "--csv"])
+def test_a_name_that_is_too_long_is_one_row_with_an_error(command, tmp_path, form):
+    result = command(form, "x" * 5000 + ".jpg", save(tmp_path / "a.png"))
+    assert result.exit_code == 2
+    assert "File name too long" in result.stdout
+    assert "a.png,nv," in result.stdout or '"diagnosis": "nv"' in result.stdout
+
+
+def test_a_closed_folder_is_a_row_with_an_error(command, folder):
+    (folder / "deep").chmod(0)
+    if os.access(folder / "deep", os.R_OK):
+        pytest.skip("no folder is closed to this user")
+    closed, inside = lines(command("--json", folder / "deep", folder / "deep" / "c.bmp"))
+    rows = {row["image"]: row for row in lines(command("--json", folder))}
+    (folder / "deep").chmod(0o700)
+    assert "cannot be listed: Permission denied" in closed["error"]
+    assert "cannot be read: Permission denied" in inside["error"]
+    assert "cannot be listed" in rows[str(folder / "deep")]["error"]
+
+
+def test_a_closed_standard_input_is_one_row_with_an_error(bundle_folder, monkeypatch):
+    """As of `dermalens predict - <&-`."""
+    monkeypatch.setattr(sys, "stdin", None)
+    (row,) = answers(load(bundle_folder), Request(["-"], operating_point=None, heatmap_folder=None))
+    assert row == Failed("-", "Standard input is closed. Needed is an image file: pipe one in or name it.")
+
+
 def test_an_empty_standard_input_is_an_error(command):
     result = command("-", given=b"")
     assert result.exit_code == 2
@@ -154,7 +199,7 @@ def test_heat_maps_of_the_same_name_do_not_overwrite_each_other(command, tmp_pat
     images = [save(tmp_path / place, "df") for place in ("x/a.png", "y/a.png", "y/A.bmp", "a-2.png")]
     result = command("--json", "--heatmap", tmp_path / "maps", *images)
     files = [row["heatmap"] for row in lines(result)]
-    assert [Path(file).name for file in files] == ["a.png", "a-2.png", "A-3.png", "a-2-2.png"]
+    assert [Path(file).name.removesuffix("_heatmap.png") for file in files] == ["a", "a-2", "A-3", "a-2-2"]
     for file in files:
         with Image.open(file) as picture:
             assert (picture.format, picture.size) == ("PNG", (64, 64))
@@ -163,7 +208,34 @@ def test_heat_maps_of_the_same_name_do_not_overwrite_each_other(command, tmp_pat
 def test_the_heat_map_of_standard_input_has_a_name(command, tmp_path):
     image = save(tmp_path / "a.png").read_bytes()
     command("--heatmap", tmp_path / "maps", "-", given=image)
-    assert [file.name for file in (tmp_path / "maps").iterdir()] == ["stdin.png"]
+    assert [file.name for file in (tmp_path / "maps").iterdir()] == ["stdin_heatmap.png"]
+
+
+def test_a_heat_map_beside_its_image_leaves_the_image_alone(command, tmp_path):
+    image = save(tmp_path / "h.png")
+    before = image.read_bytes()
+    row = lines(command("--json", "--heatmap", tmp_path, image))[0]
+    assert row["heatmap"] == str(tmp_path / "h_heatmap.png")
+    assert image.read_bytes() == before
+
+
+@pytest.mark.parametrize("form", ["--json", "--csv"])
+def test_a_heat_map_that_would_overwrite_an_image_ends_the_run_before_it_starts(command, tmp_path, form):
+    maps = tmp_path / "maps"
+    images = [save(tmp_path / "h.png"), save(maps / "H_heatmap.png")]
+    (tmp_path / "link").symlink_to(maps, target_is_directory=True)
+    result = command(form, "--heatmap", tmp_path / "link", *images)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert f"would overwrite images that were given: {tmp_path / 'link' / 'h_heatmap.png'}" in result.stderr
+    assert [file.name for file in maps.iterdir()] == ["H_heatmap.png"]
+
+
+def test_the_rows_do_not_keep_what_has_been_written(bundle_folder, tmp_path):
+    request = Request([str(save(tmp_path / "a.png"))], operating_point=None, heatmap_folder=tmp_path / "maps")
+    (row,) = answers(load(bundle_folder), request)
+    assert isinstance(row, Answered)
+    assert row.prediction.explanation is None
+    assert (tmp_path / "maps" / "a_heatmap.png").is_file()
 
 
 def test_a_heat_map_folder_that_cannot_be_made_is_one_line(command, tmp_path):

@@ -130,6 +130,13 @@ def test_calibration_reaches_the_answer(classifier, tmp_path):
     assert load(tmp_path / "b").predict(lesion("nv")).diagnosis == "mel"
 
 
+def test_a_calibration_that_overflows_is_the_fault_of_the_bundle(tmp_path):
+    calibration = Calibration(method="vector", scale=[1e308] * 7, shift=[0.0] * 7, n=1)
+    write_tiny_bundle(tmp_path / "b", calibration=calibration)
+    with pytest.raises(BundleError, match="not finite"):
+        load(tmp_path / "b").predict(lesion("nv"))
+
+
 def test_views_and_members_of_the_same_network_change_nothing(classifier, tmp_path):
     graphs = {"a.onnx": tiny_graph(), "b.onnx": tiny_graph()}
     write_tiny_bundle(tmp_path / "b", graphs, views=["identity", "flip", "turn_90", "flip_270"])
@@ -165,8 +172,13 @@ def test_a_bad_file_is_named(classifier, tmp_path):
 
 
 def test_a_folder_is_not_an_image(classifier, tmp_path):
-    with pytest.raises(ImageError, match="is a folder without images"):
+    with pytest.raises(ImageError, match="is a folder; name an image"):
         classifier.predict(tmp_path)
+
+
+def test_a_name_that_is_too_long_is_an_image_error(classifier):
+    with pytest.raises(ImageError, match="cannot be read"):
+        classifier.predict("x" * 5000)
 
 
 def test_something_else_is_a_type_error(classifier):

@@ -5,15 +5,19 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dermalens.cli.progress import counting
 from dermalens.core.errors import DermaLensError, ImageError, name_some
 from dermalens.core.header import MAX_BYTES
 from dermalens.predict.classifier import Classifier
+from dermalens.predict.explain import Explanation
 from dermalens.predict.prediction import Prediction
-from dermalens.predict.sources import STDIN
+from dermalens.predict.sources import STDIN, refuse_folder
+
+_NEEDED = "Needed is an image file: pipe one in or name it."
+"""Of standard input."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +31,10 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """An image with its answer, and the file of its heat map when that was asked for."""
+    """An image with its answer, and the file of its heat map when that was asked for.
+
+    The explanation itself is dropped once it is written: the table keeps all rows until the end.
+    """
 
     prediction: Prediction
     heatmap: str | None = None
@@ -50,50 +57,93 @@ Row = Answered | Failed
 
 
 def answers(classifier: Classifier, request: Request) -> Iterator[Row]:
-    """A row for every image, in order.
+    """A row for every image, in order, each worked out when it is asked for.
 
     Raises:
-        DermaLensError: anything but a bad image: an unknown operating point, a heat map that cannot be written.
+        DermaLensError: at once, when a heat map would overwrite one of the images; later, anything but a bad image:
+            an unknown operating point, a heat map that cannot be written.
     """
-    names = _HeatmapNames(request.heatmap_folder) if request.heatmap_folder else None
-    for path in request.images:
-        shown = _printable(path)
-        try:
-            prediction = classifier.predict(
-                sys.stdin.buffer.read(MAX_BYTES + 1) if path == STDIN else path,
-                operating_point=request.operating_point,
-                heatmap=names is not None,
-                name=shown,
-            )
-        except ImageError as error:
-            yield Failed(shown, _printable(str(error).removeprefix(f"{path}: ")))
-        else:
-            yield Answered(prediction, names.write(prediction, path) if names else None)
+    folder = request.heatmap_folder
+    targets: Sequence[Path | None]
+    targets = [None] * len(request.images) if folder is None else _heatmap_files(request.images, folder)
+    return (_row(classifier, request, path, target) for path, target in zip(request.images, targets, strict=True))
 
 
-class _HeatmapNames:
-    """Heat-map files in one folder, under the images' own names; it remembers which are taken."""
+def _row(classifier: Classifier, request: Request, path: str, target: Path | None) -> Row:
+    shown = _printable(path)
+    try:
+        prediction = classifier.predict(
+            _standard_input() if path == STDIN else _file(path),
+            operating_point=request.operating_point,
+            heatmap=target is not None,
+            name=shown,
+        )
+    except ImageError as error:
+        return Failed(shown, _printable(str(error).removeprefix(f"{path}: ")))
+    if target is None or prediction.explanation is None:
+        return Answered(prediction)
+    _save(prediction.explanation, target)
+    return Answered(replace(prediction, explanation=None), _printable(str(target)))
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._taken: set[str] = set()
 
-    def write(self, prediction: Prediction, image: str) -> str:
-        """Write the overlay and give its path; a second `a.jpg` becomes `a-2.png`, in any case of letters."""
-        assert prediction.explanation is not None
-        stem = "stdin" if image == STDIN else Path(image).stem
-        name, number = stem, 1
-        while name.casefold() in self._taken:
-            number += 1
-            name = f"{stem}-{number}"
-        self._taken.add(name.casefold())
-        target = self._folder / f"{name}.png"
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(prediction.explanation.png())
-        except OSError as error:
-            raise DermaLensError(f"The heat map {target} cannot be written: {error.strerror}.") from error
-        return _printable(str(target))
+def _file(path: str) -> str:
+    refuse_folder(path)
+    return path
+
+
+def _standard_input() -> bytes:
+    """All of standard input, one byte above the limit at most.
+
+    Raises:
+        ImageError: it is closed (`<&-`) or cannot be read.
+    """
+    if sys.stdin is None:
+        raise ImageError(f"Standard input is closed. {_NEEDED}")
+    try:
+        return sys.stdin.buffer.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise ImageError(f"Standard input cannot be read: {error.strerror or error}. {_NEEDED}") from error
+
+
+def _heatmap_files(images: Sequence[str], folder: Path) -> list[Path]:
+    """A file for each image under its own name; a second `a.jpg` gets `a-2_heatmap.png`, in any case of letters.
+
+    Raises:
+        DermaLensError: one of them is itself among the images.
+    """
+    inputs = {_identity(image) for image in images if image != STDIN}
+    taken: set[str] = set()
+    stems = ["stdin" if image == STDIN else Path(image).stem for image in images]
+    targets = [folder / f"{_free(stem, taken)}_heatmap.png" for stem in stems]
+    overwritten = [target for target in targets if _identity(target) in inputs]
+    if overwritten:
+        names = _printable(name_some(overwritten))
+        raise DermaLensError(f"Heat maps would overwrite images that were given: {names}. Name another folder.")
+    return targets
+
+
+def _free(stem: str, taken: set[str]) -> str:
+    """The stem, or with the first number from 2 that is free; it is taken then."""
+    name, number = stem, 1
+    while name.casefold() in taken:
+        number += 1
+        name = f"{stem}-{number}"
+    taken.add(name.casefold())
+    return name
+
+
+def _identity(path: str | Path) -> str:
+    """The path after all links, in one case of letters, as two file systems of three do not tell them apart."""
+    return os.path.realpath(path).casefold()
+
+
+def _save(explanation: Explanation, target: Path) -> None:
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(explanation.png())
+    except OSError as error:
+        where = _printable(str(target))
+        raise DermaLensError(f"The heat map {where} cannot be written: {error.strerror}.") from error
 
 
 def _printable(text: str) -> str:

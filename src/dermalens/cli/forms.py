@@ -11,6 +11,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterable
 
+import typer
 from rich.console import Console, Group
 from rich.padding import Padding
 from rich.table import Table
@@ -33,6 +34,19 @@ _SHOWN_CLASSES = 3
 """How many of the most probable classes the table lists."""
 
 
+_LAST_COLUMNS = (
+    "malignant_probability",
+    "decision",
+    "operating_point",
+    "bundle_sha256",
+    "heatmap",
+    "reasons",
+    "recommendation",
+    "error",
+)
+"""Of the CSV, after the classes."""
+
+
 def write_json(rows: Iterable[Row], _: Manifest) -> list[Failed]:
     """One object a line, written as soon as it is known."""
     failures = []
@@ -48,12 +62,14 @@ def write_json(rows: Iterable[Row], _: Manifest) -> list[Failed]:
 
 
 def write_csv(rows: Iterable[Row], manifest: Manifest) -> list[Failed]:
-    """A header and one row for each image; `error` is empty where there is an answer, the rest where there is none."""
-    last = ("malignant_probability", "decision", "operating_point", "bundle_sha256", "heatmap", "error")
-    writer = csv.DictWriter(
-        sys.stdout, ("image", "diagnosis", *manifest.classes, *last), restval="", lineterminator="\n"
-    )
+    """A header and one row for each image; `error` is empty where there is an answer, the rest where there is none.
+
+    The limits stand on standard error, once, so that they are not in every row.
+    """
+    columns = ("image", "diagnosis", *manifest.classes, *_LAST_COLUMNS)
+    writer = csv.DictWriter(sys.stdout, columns, restval="", lineterminator="\n")
     writer.writeheader()
+    typer.echo(f"Limits: {' '.join(manifest.limits)}", err=True)
     failures = []
     for row in rows:
         if isinstance(row, Failed):
@@ -76,6 +92,8 @@ def _flat(row: Answered) -> dict[str, object]:
         "operating_point": prediction.operating_point.name,
         "bundle_sha256": prediction.bundle.sha256,
         "heatmap": row.heatmap or "",
+        "reasons": " ".join(prediction.reasons),
+        "recommendation": prediction.recommendation,
     }
 
 
@@ -120,9 +138,16 @@ def _classes(prediction: Prediction) -> Table:
     table = Table(title="Most probable classes", box=None, show_header=False, title_justify="left", title_style="bold")
     ordered = sorted(prediction.probabilities.items(), key=lambda entry: -entry[1])
     for code, probability in ordered[:_SHOWN_CLASSES]:
-        name = f"{DIAGNOSES[code].name}: {DIAGNOSES[code].lay_name}" if code in DIAGNOSES else ""
-        table.add_row(f"{probability:.2f}", code, name)
+        table.add_row(f"{probability:.2f}", code, _names(code))
     return table
+
+
+def _names(code: str) -> str:
+    """Clinical and lay name, such as "dermatofibroma: benign firm skin nodule"; the lay name alone if it has both."""
+    if code not in DIAGNOSES:
+        return ""
+    name, lay_name = DIAGNOSES[code].name, DIAGNOSES[code].lay_name
+    return lay_name if lay_name.startswith(name) else f"{name}: {lay_name}"
 
 
 def _section(title: str, sentences: Iterable[str]) -> Group:

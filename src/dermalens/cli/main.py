@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Final
 
@@ -89,4 +90,6 @@ def _forget_output() -> None:
 
 def main() -> None:
     """Entry point of the `dermalens` command."""
+    # Pillow warns of odd metadata; what matters for an answer is in its notes, what prevents one is our one-line error.
+    warnings.filterwarnings("ignore", module=r"PIL\.")
     app()

@@ -42,7 +42,7 @@ class Prediction:
     operating_point: OperatingPoint
     quality: Quality
     notes: tuple[str, ...] = ()
-    """What was done to the picture on the way in, such as "The first of 12 frames"."""
+    """What was done to the picture on the way in, such as "The file is an animation; its first frame was used"."""
     explanation: Explanation | None = field(default=None, repr=False, compare=False)
     """The heat map, when it was asked for."""
 

@@ -12,15 +12,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from dermalens.core.errors import ImageError
+from dermalens.core.files import IMAGE_SUFFIXES, is_image
 from dermalens.core.image import Decoded, decode, from_array, from_picture, read_file
 
 Source = str | Path | bytes | Image.Image | NDArray[np.generic]
 """A path; the bytes of an image file; a Pillow picture; pixels [height, width, 3], RGB, upright."""
 
 STDIN: Final = "-"
-
-SUFFIXES: Final = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
-"""What is taken from a folder; a file that is named itself may have any suffix."""
 
 
 def read_source(source: Source, *, wanted_side_pixels: int) -> Decoded:
@@ -42,8 +40,8 @@ def read_source(source: Source, *, wanted_side_pixels: int) -> Decoded:
 
 
 def _read_path(path: Path, wanted_side_pixels: int) -> Decoded:
-    if path.is_dir():
-        raise ImageError(f"{path} is a folder without images ({' '.join(SUFFIXES)}); name an image or another folder.")
+    if _is_folder(path):
+        raise ImageError(f"{path} is a folder; name an image.")
     data = read_file(path)
     try:
         return decode(data, wanted_side_pixels=wanted_side_pixels)
@@ -65,16 +63,43 @@ def find_images(arguments: Iterable[str]) -> list[str]:
     return [path for argument in arguments for path in _expand(argument)]
 
 
+def _is_folder(path: str | Path) -> bool:
+    """Without an error where `Path.is_dir` has one: a name that is too long, a folder that may not be searched."""
+    return os.path.isdir(path)  # noqa: PTH112  (as said above)
+
+
+def refuse_folder(path: str) -> None:
+    """Refuse a folder that `find_images` has left as it is.
+
+    Raises:
+        ImageError: it is a folder; the message says whether it may not be listed or has no images.
+    """
+    if not _is_folder(path):
+        return
+    try:
+        next(Path(path).iterdir(), None)
+    except OSError as error:
+        raise ImageError(f"{path} is a folder that cannot be listed: {error.strerror}. Name an image.") from error
+    raise ImageError(
+        f"{path} is a folder without images ({' '.join(IMAGE_SUFFIXES)}); name an image or another folder."
+    )
+
+
 def _expand(argument: str) -> list[str]:
-    if argument == STDIN or not Path(argument).is_dir():
+    if argument == STDIN or not _is_folder(argument):
         return [argument]
     return sorted(_walk(argument)) or [argument]
 
 
 def _walk(folder: str) -> Iterator[str]:
-    """Image files below a folder, links to folders not followed, hidden names (`._x.jpg` of macOS) left out."""
-    for place, folders, files in os.walk(folder):
+    """Image files below a folder, links to folders not followed, hidden names (`._x.jpg` of macOS) left out.
+
+    A folder below it that cannot be listed stands for itself, so that nobody takes its images for classified.
+    """
+    closed: list[OSError] = []
+    for place, folders, files in os.walk(folder, onerror=closed.append):
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in files:
-            if name.lower().endswith(SUFFIXES) and not name.startswith("."):
+            if is_image(name):
                 yield str(Path(place, name))
+    yield from (str(error.filename) for error in closed)
