@@ -116,3 +116,10 @@ def test_settings_that_make_no_sense_are_refused(side: int, quality: int) -> Non
 def test_a_copy_never_replaces_its_original(split: Path) -> None:
     with pytest.raises(DataError, match="would replace"):
         copy_reduced(read_index(split), split, split.parent, reduction=Reduction())
+
+
+def test_a_split_with_a_lesion_on_two_sides_is_not_copied(split: Path) -> None:
+    rows = [replace(row, lesion_id="L") for row in read_index(split)]
+    with pytest.raises(DataError, match="1 lesion is in more than one of train, val, test: L"):
+        copy_reduced(rows, split, split.parent / "copy", reduction=Reduction())
+    assert not (split.parent / "copy").exists()

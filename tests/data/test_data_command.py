@@ -1,5 +1,6 @@
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,8 +8,9 @@ import pytest
 from typer.testing import CliRunner
 
 from dermalens.cli.data import app
+from dermalens.cli.main import app as main_app
 from dermalens.core.errors import DataError
-from dermalens.data.index import read_index
+from dermalens.data.index import read_index, write_index
 from dermalens.data.split import read_split
 from tests.data.conftest import save
 
@@ -97,6 +99,20 @@ def test_audit_prints_text_json_and_a_figure(run: Run, indexed: Path, tmp_path: 
     assert "12 images of 12 lesions" in text.stdout
     assert (tmp_path / "classes.png").stat().st_size > 1000
     assert json.loads(run("audit", indexed, "--json").stdout)["images"] == 12
+
+
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_audit_of_a_leaking_split_reports_and_then_refuses(indexed: Path, tmp_path: Path, form: list[str]) -> None:
+    parts = ("train", "val", "test")
+    rows = [replace(row, lesion_id=f"L{n // 2}", part=parts[n % 3]) for n, row in enumerate(read_index(indexed))]
+    write_index(rows, tmp_path / "leaking.csv")
+    result = CliRunner().invoke(main_app, ["data", "audit", str(tmp_path / "leaking.csv"), *form])
+    assert result.exit_code == 2
+    assert "error: 6 lesions are in more than one of train, val, test: L0, L1, L2, L3, L4 and 1 more." in result.stderr
+    if form:
+        assert json.loads(result.stdout)["leaking_lesions"] == ["L0", "L1", "L2", "L3", "L4", "L5"]
+    else:
+        assert "Lesions in more than one part or fold: 6" in result.stdout
 
 
 def test_audit_takes_the_extra_images_of_a_recipe_as_train(run: Run, indexed: Path, tmp_path: Path) -> None:

@@ -1,3 +1,4 @@
+import os
 import shutil
 from pathlib import Path
 
@@ -50,3 +51,24 @@ def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(DataError, match="Cannot write"):
         write_index([], tmp_path / "file" / "index.csv")
+
+
+def test_an_index_that_cannot_be_read_is_refused_in_one_line(tmp_path: Path) -> None:
+    write_index([], tmp_path / "index.csv")
+    (tmp_path / "index.csv").chmod(0)
+    if os.access(tmp_path / "index.csv", os.R_OK):
+        pytest.skip("whoever runs this may read everything")
+    with pytest.raises(DataError, match=r"Cannot read .*index\.csv: Permission denied"):
+        read_index(tmp_path / "index.csv")
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs a file that opens and cannot be read (Linux)")
+def test_a_disk_error_while_an_index_is_read_is_one_line() -> None:
+    with pytest.raises(DataError, match="Cannot read /proc/self/mem: Input/output error"):
+        read_index(Path("/proc/self/mem"))
+
+
+def test_an_index_is_written_under_a_name_that_ends_in_csv(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"index\.json given; .* Give --out a name that ends in \.csv"):
+        write_index([], tmp_path / "index.json")
+    assert list(tmp_path.iterdir()) == []

@@ -7,20 +7,18 @@ from pathlib import Path
 import pytest
 
 from dermalens.core.errors import DataError
-from dermalens.data.index import Row
+from dermalens.data.index import Row, write_index
+from dermalens.data.leaks import SAME_LESION_PAIRS, check_no_leak, merge_known_pairs
 from dermalens.data.sources import read_source
 from dermalens.data.split import (
-    SAME_LESION_PAIRS,
-    check_no_leak,
     keep_parts,
-    merge_known_pairs,
     parse_shares,
     read_split,
     split_rows,
     split_sha256,
     write_split,
 )
-from tests.data.conftest import REAL_DATA
+from tests.data.conftest import REAL_DATA, save
 
 Rows = Callable[..., list[Row]]
 
@@ -100,8 +98,6 @@ def test_a_damaged_note_is_refused(rows: Rows, tmp_path: Path) -> None:
 
 
 def test_an_index_is_no_split(rows: Rows, tmp_path: Path) -> None:
-    from dermalens.data.index import write_index
-
     write_index(rows(2), tmp_path / "index.csv")
     with pytest.raises(DataError, match=r"8 image\(s\) without a part: mel_0_0, .* and 3 more"):
         read_split(tmp_path / "index.csv")
@@ -114,6 +110,44 @@ def test_a_leak_is_refused_naming_five_lesions(rows: Rows) -> None:
     assert str(caught.value) == (
         "7 lesions are in both train and test: L_nv_0, L_nv_1, L_nv_2, L_nv_3, L_nv_4 and 2 more. Split by lesion_id."
     )
+
+
+def test_a_lesion_in_two_folds_is_refused_by_whatever_reads_the_split(rows: Rows, tmp_path: Path) -> None:
+    split = split_rows(rows(), folds=3)
+    moved = next(row for row in split if row.fold == 1)
+    write_index([replace(row, fold=2) if row is moved else row for row in split], tmp_path / "split.csv")
+    with pytest.raises(DataError, match=f"1 lesion is in both fold 1 and fold 2: {moved.lesion_id}"):
+        read_split(tmp_path / "split.csv")
+
+
+def test_a_leak_over_three_parts_names_them(rows: Rows) -> None:
+    leaking = [
+        replace(row, part=("val", "train", "test")[number % 3], lesion_id="L") for number, row in enumerate(rows(3))
+    ]
+    with pytest.raises(DataError, match="1 lesion is in more than one of train, val, test: L"):
+        check_no_leak(leaking)
+
+
+def test_a_split_that_divides_a_known_pair_is_refused_whoever_made_it(tmp_path: Path) -> None:
+    for part, image_id in zip(("train", "test"), SAME_LESION_PAIRS[3], strict=True):
+        save(tmp_path / "photos" / part / "nv" / f"{image_id}.jpg", 1)
+    write_index(read_source(tmp_path / "photos").rows, tmp_path / "index.csv")
+    with pytest.raises(DataError, match="1 lesion is in both train and test: ISIC_0027027"):
+        read_split(tmp_path / "index.csv")
+
+
+@pytest.mark.parametrize("name", ["s.json", "s", "s.csv.gz"])
+def test_a_split_never_shares_its_name_with_its_note(rows: Rows, tmp_path: Path, name: str) -> None:
+    with pytest.raises(DataError, match=r"a name that ends in \.csv"):
+        write_split(split_rows(rows()), tmp_path / name, seed=0)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_note_that_cannot_be_written_is_said_in_one_line(rows: Rows, tmp_path: Path) -> None:
+    (tmp_path / "split.json").mkdir()
+    with pytest.raises(DataError, match=r"Cannot write .*split\.json: Is a directory"):
+        write_split(split_rows(rows()), tmp_path / "split.csv", seed=0)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["split.csv", "split.json"]
 
 
 def test_too_few_lesions_of_a_diagnosis_are_refused_by_name(rows: Rows) -> None:
@@ -174,7 +208,7 @@ def test_missing_parts_cannot_be_kept(rows: Rows) -> None:
 
 @pytest.mark.skipif(not REAL_DATA.is_dir(), reason="needs ../shared/data beside the repository")
 def test_the_split_of_ham10000_is_the_one_that_the_models_were_trained_on() -> None:
-    split = split_rows(read_source(REAL_DATA / "HAM10000"), seed=0)
+    split = split_rows(read_source(REAL_DATA / "HAM10000").rows, seed=0)
     assert split_sha256(split) == "0d493baf9923236941b58bcb2925db685663badd274f0ff259c2380fe8aef310"
     part_of = {row.image_id: row.part for row in split}
     assert all(part_of[first] == part_of[second] for first, second in SAME_LESION_PAIRS)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 
 from dermalens.core.errors import DataError
 from dermalens.data.index import read_index, write_index
+from dermalens.data.leaks import SAME_LESION_PAIRS
 from dermalens.data.split import write_split
 from dermalens.train.datamodule import DrawSampler, FixedImages, LesionData, TrainingImages, side_at
 
@@ -84,8 +86,6 @@ def test_a_class_without_an_image_in_a_part_is_refused(make_recipe, split_file, 
 
 
 def test_extra_images_go_to_the_train_part_and_may_not_be_in_the_split(make_recipe, split_file, tmp_path):
-    from dataclasses import replace
-
     rows = read_index(split_file)
     foreign = [replace(row, image_id=f"x{row.image_id}", lesion_id=f"x{row.lesion_id}", part="") for row in rows[:3]]
     extra = tmp_path / "extra.csv"
@@ -99,6 +99,28 @@ def test_extra_images_go_to_the_train_part_and_may_not_be_in_the_split(make_reci
     write_index([replace(foreign[0], lesion_id=rows[6].lesion_id)], extra)
     with pytest.raises(DataError, match="in both train and test"):
         LesionData(make_recipe([f"data.extra=['{extra}']"]))
+
+
+def test_an_extra_image_of_a_lesion_in_the_held_out_fold_is_refused(make_recipe, split_file, tmp_path):
+    known = next(row for row in read_index(split_file) if (row.part, row.fold) == ("train", 1))
+    extra = tmp_path / "extra.csv"
+    write_index([replace(known, image_id="another", part="", fold=None)], extra)
+    with pytest.raises(DataError, match=f"1 lesion is in both train and val: {known.lesion_id}"):
+        LesionData(make_recipe([f"data.extra=['{extra}']", "data.fold=1"]))
+    for settings in (["data.fold=0"], []):  # there the lesion is in train as well
+        data = LesionData(make_recipe([f"data.extra=['{extra}']", *settings]))
+        assert [row.lesion_id for row in data.train_rows].count(known.lesion_id) == 2
+
+
+def test_an_extra_image_known_to_show_a_held_out_lesion_is_refused(make_recipe, split_file, tmp_path):
+    first, second = SAME_LESION_PAIRS[0]
+    rows = read_index(split_file)
+    rows[-1] = replace(rows[-1], image_id=first)
+    write_split(rows, tmp_path / "split.csv", seed=0)
+    write_index([replace(rows[0], image_id=second, lesion_id="unheard of", part="")], tmp_path / "extra.csv")
+    settings = [f"data.split='{tmp_path / 'split.csv'}'", f"data.extra=['{tmp_path / 'extra.csv'}']"]
+    with pytest.raises(DataError, match="1 lesion is in both train and test"):
+        LesionData(make_recipe(settings))
 
 
 def test_the_same_draw_gives_the_same_image_whatever_was_drawn_before(make_recipe):

@@ -30,7 +30,7 @@ def say(*lines: str) -> None:
 def _table(rows: Sequence[Row]) -> str:
     from dermalens.data.audit import count_by_class
     from dermalens.data.audit_text import counts_table
-    from dermalens.data.split import PARTS
+    from dermalens.data.index import PARTS
 
     parts = [part for part in (*PARTS, "") if any(row.part == part for row in rows)]
     return "\n".join(counts_table("Images per diagnosis", count_by_class(rows), parts))
@@ -55,9 +55,10 @@ def index(
     from dermalens.data.index import write_index
     from dermalens.data.sources import read_source
 
-    rows = read_source(source, layout=layout)
+    listing = read_source(source, layout=layout)
+    rows = listing.rows
     with counting(len(rows), "Opening images") as advance:
-        problems = find_problems(rows, advance=advance)
+        problems = find_problems(listing, advance=advance)
     if not skip_bad:
         refuse(problems)
     kept = leave_out(rows, problems)
@@ -116,13 +117,14 @@ def audit(
     as_json: Json = False,
     figure: Annotated[Path | None, typer.Option(help="Also draw the class distribution as PNG.")] = None,
 ) -> None:
-    """Count what is in an index or a split, and look for leaks, duplicates and unreadable images."""
+    """Count what is in an index or a split; look for leaks, duplicates, unreadable images. A leaking lesion: exit 2."""
     from dermalens.data.audit import audit_rows
     from dermalens.data.audit_figure import draw_class_distribution
     from dermalens.data.audit_text import audit_as_text
     from dermalens.data.index import read_index
+    from dermalens.data.leaks import check_no_leak
 
-    added = [replace(row, part="train") for source in extra or () for row in read_index(source)]
+    added = [replace(row, part="train", fold=None) for source in extra or () for row in read_index(source)]
     rows = read_index(index) + added
     with counting(2 * len(rows), "Opening and comparing") as advance:
         found = audit_rows(rows, advance=advance)
@@ -130,6 +132,7 @@ def audit(
     if figure:
         draw_class_distribution(found, figure)
         say(f"Figure written to {figure}")
+    check_no_leak(rows)
 
 
 @app.command()

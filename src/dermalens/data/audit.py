@@ -11,8 +11,8 @@ from dermalens.core.taxonomy import CLASSES
 from dermalens.data.check import Advance, nobody_watches
 from dermalens.data.duplicates import Pair, exact_pairs, near_pairs
 from dermalens.data.fingerprint import Fingerprint, Unreadable, take_fingerprints
-from dermalens.data.index import Row
-from dermalens.data.split import PARTS
+from dermalens.data.index import PARTS, Row
+from dermalens.data.leaks import leaking_lesions
 
 Counts = Mapping[str, Mapping[str, int]]
 """Value (such as `mel`) to part (such as `train`; "" when not split) to number."""
@@ -33,7 +33,7 @@ class Audit:
     sizes: Mapping[str, int]
     """`600 x 450` (width x height, upright) to images, commonest first."""
     leaking_lesions: tuple[str, ...]
-    """Lesions that stand in more than one part."""
+    """Lesions that stand in more than one part or fold, known pairs merged."""
     exact: tuple[Pair, ...]
     near: tuple[Pair, ...]
     unreadable: tuple[Unreadable, ...]
@@ -86,7 +86,7 @@ def audit_rows(rows: Sequence[Row], *, advance: Advance = nobody_watches) -> Aud
         parts=tuple(part for part in (*PARTS, "") if any(row.part == part for row in rows)),
         by_property=_by_property(rows),
         sizes=_sizes(fingerprints),
-        leaking_lesions=_leaking_lesions(rows),
+        leaking_lesions=tuple(leaking_lesions(rows)),
         exact=tuple(exact_pairs(fingerprints)),
         near=tuple(near_pairs(fingerprints, advance=advance)),
         unreadable=tuple(unreadable),
@@ -131,10 +131,3 @@ def age_band(row: Row) -> str:
 def _sizes(fingerprints: Sequence[Fingerprint]) -> dict[str, int]:
     counts = Counter(fingerprint.size for fingerprint in fingerprints)
     return {f"{width} x {height}": count for (width, height), count in counts.most_common()}
-
-
-def _leaking_lesions(rows: Sequence[Row]) -> tuple[str, ...]:
-    parts: dict[str, set[str]] = defaultdict(set)
-    for row in rows:
-        parts[row.lesion_id].add(row.part)
-    return tuple(sorted(lesion for lesion, found in parts.items() if len(found - {""}) > 1))

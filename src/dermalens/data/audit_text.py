@@ -58,7 +58,7 @@ def _unreadable(audit: Audit) -> Iterator[str]:
 
 
 def _lesions(audit: Audit) -> Iterator[str]:
-    yield f"Lesions in more than one part: {len(audit.leaking_lesions) or 'none'}"
+    yield f"Lesions in more than one part or fold: {len(audit.leaking_lesions) or 'none'}"
     yield from (f"  {lesion}" for lesion in audit.leaking_lesions[:MAX_NAMED])
     yield from _more(len(audit.leaking_lesions))
 

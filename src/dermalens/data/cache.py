@@ -5,9 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 import re
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
@@ -17,10 +15,12 @@ from typing import Final
 from PIL import Image
 
 from dermalens.core.errors import DataError, ImageError, name_some
+from dermalens.core.files import write_whole
 from dermalens.core.header import open_header
 from dermalens.core.image import open_upright, read_file
 from dermalens.data.check import THREADS, Advance, nobody_watches
 from dermalens.data.index import Row, write_index
+from dermalens.data.leaks import check_no_leak
 
 SETTINGS_NAME: Final = "copy_settings.json"
 PLAIN_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
@@ -63,10 +63,12 @@ def copy_reduced(
     into one folder has one `reduction`.
 
     Raises:
-        DataError: no rows, another reduction than the folder has, images that cannot be read, or a full disk.
+        DataError: no rows, a lesion on two sides, another reduction than the folder has, images that cannot be read,
+            or a full disk.
     """
     if not rows:
         raise DataError(f"{index} has no images to copy.")
+    check_no_leak(rows)
     if (folder / index.name).resolve() == index.resolve():
         raise DataError(f"The copy would replace {index}. Choose another folder with --out.")
     targets = [folder / "images" / _file_name(row) for row in rows]
@@ -80,7 +82,7 @@ def copy_reduced(
         write_index((replace(row, path=str(file)) for row, file in zip(rows, targets, strict=True)), target)
         note = index.with_suffix(".json")
         if note.is_file():
-            shutil.copyfile(note, target.with_suffix(".json"))
+            write_whole(target.with_suffix(".json"), note.read_bytes())
     except OSError as error:
         raise DataError(f"Cannot write to {folder}: {error.strerror}. Make room, then run the same again.") from error
     return Copy(target, len(rows), already, sum(file.stat().st_size for file in targets))
@@ -96,7 +98,7 @@ def _settle(folder: Path, reduction: Reduction) -> None:
         raise DataError(
             f"{folder} has a copy with {there}; asked is {asked.strip()}. Choose another folder with --out."
         )
-    settings.write_text(asked, encoding="utf-8")
+    write_whole(settings, asked.encode())
 
 
 def _file_name(row: Row) -> Path:
@@ -160,10 +162,7 @@ def _in_threads(
 
 
 def _write(source: Path, target: Path, reduction: Reduction) -> None:
-    reduced = reduced_bytes(read_file(source), reduction)
-    temporary = target.with_name(f"{target.name}.tmp")
-    temporary.write_bytes(reduced)
-    os.replace(temporary, target)
+    write_whole(target, reduced_bytes(read_file(source), reduction))
 
 
 def reduced_bytes(data: bytes, reduction: Reduction) -> bytes:

@@ -13,6 +13,7 @@ from dermalens.core.errors import DataError, ImageError, name_some
 from dermalens.core.image import decode, read_file
 from dermalens.core.taxonomy import CLASSES
 from dermalens.data.index import Row
+from dermalens.data.tables import is_no_age
 
 THREADS: Final = 2
 """Pillow decodes outside Python's lock, so that two threads keep two cores busy."""
@@ -20,7 +21,7 @@ THREADS: Final = 2
 CHECK_SIDE_PIXELS: Final = 16
 """A JPEG is decoded at down to an eighth of its size: every byte is read, which finds a cut-off file."""
 
-KINDS: Final = ("missing image", "unreadable image", "unknown label", "repeated image id")
+KINDS: Final = ("missing image", "unreadable image", "unknown label", "unusable age", "repeated image id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,15 @@ class Problem:
         return f"{self.row.image_id} ({self.detail})" if self.detail else self.row.image_id
 
 
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The rows of a source, and what its table already says against some of them."""
+
+    rows: tuple[Row, ...]
+    problems: tuple[Problem, ...] = ()
+    """Each with a row of `rows`."""
+
+
 Advance = Callable[[int], None]
 """Moves a progress bar on by so many steps."""
 
@@ -43,16 +53,23 @@ def nobody_watches(steps: int) -> None:
     """An `Advance` without a bar."""
 
 
-def find_problems(rows: Sequence[Row], *, advance: Advance = nobody_watches) -> list[Problem]:
-    """Every problem of `rows`, by kind; `advance` is called once an image. Every file is decoded."""
+def find_problems(listing: Listing, *, advance: Advance = nobody_watches) -> list[Problem]:
+    """Every problem of the rows, by kind; `advance` is called once an image. Every file is decoded."""
+    rows = listing.rows
     labels = [Problem("unknown label", row, row.label or "empty") for row in rows if row.label not in CLASSES]
-    problems = [*labels, *_repeated(rows)]
+    problems = [*listing.problems, *labels, *_repeated(rows)]
     with ThreadPoolExecutor(THREADS) as pool:
         for problem in pool.map(_opened, rows):
             advance(1)
             if problem:
                 problems.append(problem)
     return sorted(problems, key=lambda problem: KINDS.index(problem.kind))
+
+
+def check_ages(rows: Sequence[Row], ages: Sequence[str]) -> Listing:
+    """The rows of a table, with a problem for each whose age, as the table writes it, is none."""
+    pairs = zip(rows, ages, strict=True)
+    return Listing(tuple(rows), tuple(Problem("unusable age", row, age) for row, age in pairs if is_no_age(age)))
 
 
 def _opened(row: Row) -> Problem | None:
@@ -94,7 +111,9 @@ def refuse(problems: Sequence[Problem]) -> None:
         DataError: the kinds, their counts and up to five images of each.
     """
     if problems:
-        hint = f" Labels are {' '.join(CLASSES)}." if any(p.kind == "unknown label" for p in problems) else ""
+        kinds = {problem.kind for problem in problems}
+        hint = f" Labels are {' '.join(CLASSES)}." if "unknown label" in kinds else ""
+        hint += " An age is a number of years, or nothing when not known." if "unusable age" in kinds else ""
         raise DataError(f"{describe(problems)}.{hint} Mend them, or leave them out with --skip-bad.")
 
 

@@ -3,33 +3,44 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from dermalens.core.errors import name_some
+from dermalens.core.files import is_image
 
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif"})
 IMAGE_FOLDER_WORD = "images"
 """In the name, in any casing, of the folders beside a table that hold its images (`HAM10000_images_part_1`)."""
+ARCHIVE_NAME = re.compile(r"ISIC_\d+")
+"""A name of the ISIC archive; `1.jpg` says nothing."""
 
 
 def images_under(folder: Path) -> Iterator[Path]:
-    """Every image file in `folder` and below it, in order of name; hidden files and folders are passed over."""
+    """Every image file in `folder` and below it, in order of name; hidden files and folders are passed over.
+
+    Links to folders are followed, as data sets are often linked into place, but no folder is visited twice and none
+    that `folder` lies in: a link upwards would make a circle, or give the images of one class to another.
+    """
+    seen = {folder.resolve(), *folder.resolve().parents}
     for place, folders, names in os.walk(folder, followlinks=True):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        visible = sorted(name for name in folders if not name.startswith("."))
+        folders[:] = [name for name in visible if _is_new(Path(place, name).resolve(), seen)]
         for name in sorted(names):
             if is_image(name):
                 yield Path(place, name)
 
 
+def _is_new(folder: Path, seen: set[Path]) -> bool:
+    before = folder in seen
+    seen.add(folder)
+    return not before
+
+
 def images_in(folder: Path) -> list[Path]:
     """The image files that lie directly in `folder`, in order of name."""
     return sorted(path for path in folder.iterdir() if is_image(path.name)) if folder.is_dir() else []
-
-
-def is_image(name: str) -> bool:
-    """Whether a file name is that of an image."""
-    return not name.startswith(".") and os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES
 
 
 def subfolders(folder: Path) -> list[Path]:
@@ -49,6 +60,20 @@ def by_stem(paths: Iterable[Path]) -> dict[str, Path]:
     for path in paths:
         found.setdefault(path.stem, path)
     return found
+
+
+def image_ids(paths: Sequence[Path]) -> list[str]:
+    """File name without suffix, or the whole path without suffix where several of `paths` have that name.
+
+    An archive name stays as it is: it stands for one image wherever it lies.
+    """
+    stems = Counter(path.stem for path in paths)
+    return [
+        path.stem
+        if stems[path.stem] == 1 or ARCHIVE_NAME.fullmatch(path.stem)
+        else path.as_posix().removesuffix(path.suffix)
+        for path in paths
+    ]
 
 
 def what_is_in(path: Path) -> str:

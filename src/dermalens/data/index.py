@@ -7,12 +7,16 @@ together with its images.
 from __future__ import annotations
 
 import csv
+import io
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
 from dermalens.core.errors import DataError
+from dermalens.core.files import write_whole
+
+PARTS = ("train", "val", "test")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,49 +39,55 @@ COLUMNS = tuple(field.name for field in fields(Row))
 
 
 def write_index(rows: Iterable[Row], target: Path) -> None:
-    """Write `rows` as CSV with paths relative to the folder of `target`; atomic (temporary name, rename).
+    """Write `rows` as CSV with paths relative to the folder of `target`, whole or not at all.
 
     Raises:
-        DataError: the folder cannot be made or written to.
+        DataError: a name that does not end in .csv, or the folder cannot be made or written to.
     """
+    if target.suffix.lower() != ".csv":  # `split.json` would be overwritten by the note of the split
+        raise DataError(f"{target} given; an index or a split is written as CSV. Give --out a name that ends in .csv.")
     try:
         target.resolve().parent.mkdir(parents=True, exist_ok=True)
-        _write(rows, target)
+        write_whole(target, _as_csv(rows, target.resolve().parent).encode())
     except OSError as error:
-        raise DataError(f"Cannot write {target}: {error.strerror}. Choose another place with --out.") from error
+        raise cannot_write(target, error) from error
 
 
-def _write(rows: Iterable[Row], target: Path) -> None:
-    folder = target.resolve().parent
-    temporary = target.with_name(target.name + ".tmp")
-    with temporary.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        for row in rows:
-            values = ["" if value is None else value for value in astuple(row)]
-            values[1] = Path(os.path.relpath(row.path, folder)).as_posix()
-            writer.writerow(values)
-        stream.flush()
-        os.fsync(stream.fileno())
-    os.replace(temporary, target)
+def cannot_write(target: Path, error: OSError) -> DataError:
+    """The error to raise for a file of the index or the split that the disk did not take."""
+    return DataError(f"Cannot write {target}: {error.strerror}. Choose another place with --out.")
+
+
+def _as_csv(rows: Iterable[Row], folder: Path) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for row in rows:
+        values = ["" if value is None else value for value in astuple(row)]
+        values[1] = Path(os.path.relpath(row.path, folder)).as_posix()
+        writer.writerow(values)
+    return text.getvalue()
 
 
 def read_index(source: Path) -> list[Row]:
     """Read an index or a split; a line that is not a row is named.
 
     Raises:
-        DataError: the file is missing, is not an index, or a line has another number of cells or a bad number.
+        DataError: the file is missing or cannot be read, is not an index, or a line has another number of
+            cells or a bad number.
     """
     if not source.is_file():
         raise DataError(f"No index at {source}. Make one: dermalens data index FOLDER --out {source}")
     folder = source.resolve().parent
-    with source.open(newline="", encoding="utf-8-sig") as stream:
-        try:
+    try:
+        with source.open(newline="", encoding="utf-8-sig") as stream:
             header, *lines = list(csv.reader(stream)) or [[]]
-        except (UnicodeDecodeError, csv.Error) as error:
-            raise DataError(
-                f"{source} is not an index: {error}. Make one: dermalens data index FOLDER --out index.csv"
-            ) from error
+    except OSError as error:
+        raise DataError(f"Cannot read {source}: {error.strerror}.") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(
+            f"{source} is not an index: {error}. Make one: dermalens data index FOLDER --out index.csv"
+        ) from error
     if tuple(header) != COLUMNS:
         raise DataError(
             f"{source} is not an index: its header is {','.join(header[:12])[:200] or 'empty'}; needed is "

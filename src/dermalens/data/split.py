@@ -12,20 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from dermalens.core.errors import DataError, name_some
-from dermalens.data.index import Row, read_index, write_index
+from dermalens.core.files import write_whole
+from dermalens.data.index import PARTS, Row, cannot_write, read_index, write_index
+from dermalens.data.leaks import check_no_leak, merge_known_pairs
 
-PARTS = ("train", "val", "test")
 DEFAULT_SHARES: Mapping[str, float] = {"train": 0.70, "val": 0.15, "test": 0.15}
-
-# Two lesion ids, one lesion: ISIC numbers from Abhishek et al., Scientific Data 12:196 (2025).
-SAME_LESION_PAIRS = tuple(
-    tuple(f"ISIC_{number}" for number in pair.split("-"))
-    for pair in (
-        "0033481-0033421 0033556-0032634 0029152-0033173 0029036-0027027 0027820-0028209 0027689-0032647 "
-        "0030906-0024879 0033391-0034186 0025226-0030074 0026087-0025664 0024736-0029748 0024770-0027811 "
-        "0027162-0029061 0024602-0032283 0029625-0024629 0030000-0031392 0024437-0031299 0033374-0033417"
-    ).split()
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,24 +29,6 @@ class Split:
     def part(self, name: str) -> list[Row]:
         """The rows of one part."""
         return [row for row in self.rows if row.part == name]
-
-
-def merge_known_pairs(rows: Sequence[Row]) -> list[Row]:
-    """Give the images of `SAME_LESION_PAIRS` one lesion id, the alphabetically first."""
-    lesion_of = {row.image_id: row.lesion_id for row in rows}
-    renamed: dict[str, str] = {}
-    for first, second in SAME_LESION_PAIRS:
-        if first in lesion_of and second in lesion_of:
-            ids = sorted(_final_name(lesion_of[image_id], renamed) for image_id in (first, second))
-            if ids[0] != ids[1]:
-                renamed[ids[1]] = ids[0]
-    return [replace(row, lesion_id=_final_name(row.lesion_id, renamed)) for row in rows]
-
-
-def _final_name(lesion_id: str, renamed: Mapping[str, str]) -> str:
-    while lesion_id in renamed:
-        lesion_id = renamed[lesion_id]
-    return lesion_id
 
 
 def split_rows(
@@ -166,23 +139,6 @@ def _allot(lesions: Sequence[str], images: Mapping[str, int], shares: Mapping[st
     return chosen
 
 
-def check_no_leak(rows: Iterable[Row]) -> None:
-    """Refuse rows in which a lesion stands on two sides.
-
-    Raises:
-        DataError: names up to five lesions and the two parts.
-    """
-    parts: dict[str, set[str]] = defaultdict(set)
-    for row in rows:
-        if row.part:
-            parts[row.lesion_id].add(row.part)
-    leaks = sorted(lesion for lesion, found in parts.items() if len(found) > 1)
-    if leaks:
-        sides = " and ".join(part for part in PARTS if any(part in parts[lesion] for lesion in leaks))
-        count = f"{len(leaks)} lesion is" if len(leaks) == 1 else f"{len(leaks)} lesions are"
-        raise DataError(f"{count} in both {sides}: {name_some(leaks)}. Split by lesion_id.")
-
-
 def split_sha256(rows: Iterable[Row]) -> str:
     """The SHA-256 over image id, lesion, label, part and fold of each row, in order of image id.
 
@@ -195,18 +151,25 @@ def split_sha256(rows: Iterable[Row]) -> str:
 
 
 def write_split(rows: Sequence[Row], target: Path, *, seed: int) -> str:
-    """Write the split as CSV and, beside it, `NAME.json` with its SHA-256, seed and counts; returns the hash."""
+    """Write the split as CSV and, beside it, `NAME.json` with its SHA-256, seed and counts; returns the hash.
+
+    Raises:
+        DataError: a leak, a name that does not end in .csv, or a place that cannot be written to.
+    """
     check_no_leak(rows)
     sha256 = split_sha256(rows)
     write_index(rows, target)
     counts = {part: dict(sorted(Counter(row.label for row in rows if row.part == part).items())) for part in PARTS}
     note = {"sha256": sha256, "seed": seed, "images": counts}
-    target.with_suffix(".json").write_text(json.dumps(note, indent=2) + "\n", encoding="utf-8")
+    try:
+        write_whole(target.with_suffix(".json"), (json.dumps(note, indent=2) + "\n").encode())
+    except OSError as error:
+        raise cannot_write(target.with_suffix(".json"), error) from error
     return sha256
 
 
 def read_split(source: Path) -> Split:
-    """Read a split and check its hash and that no lesion leaks.
+    """Read a split and check its hash and that no lesion leaks; known pairs count as one lesion, whoever split.
 
     Raises:
         DataError: no split there, a row without a part, a leak, or rows that no longer match the hash.
@@ -229,5 +192,7 @@ def read_split(source: Path) -> Split:
 def _noted_sha256(note: Path) -> str:
     try:
         return str(json.loads(note.read_text(encoding="utf-8"))["sha256"])
+    except OSError as error:
+        raise DataError(f"Cannot read {note}: {error.strerror}. It names the split; make it readable.") from error
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(f"{note} is not the note of a split: it has no sha256. Split again.") from error

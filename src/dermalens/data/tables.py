@@ -83,19 +83,19 @@ def known(text: str) -> str:
     return "" if word in NOT_KNOWN else word
 
 
-def age_years(text: str, image_id: str) -> float | None:
-    """An age in years; None where it is not known; `85+` counts as 85.
+def age_years(text: str) -> float | None:
+    """An age in years, 0 to 130; None where it is not known, or no age (`is_no_age`); `85+` counts as 85.
 
-    Raises:
-        DataError: neither a number from 0 to 130 nor a word for "not known".
+    >>> age_years("85+"), age_years("unknown"), age_years("45y")
+    (85.0, None, None)
     """
-    word = known(text).removesuffix("+")
-    if not word:
-        return None
     try:
-        age = float(word)
+        age = float(known(text).removesuffix("+"))
     except ValueError:
-        age = -1.0
-    if not 0 <= age <= 130:
-        raise DataError(f"{image_id} has the age {text!r}; needed is a number of years, or nothing when not known.")
-    return age
+        return None
+    return age if 0 <= age <= 130 else None
+
+
+def is_no_age(text: str) -> bool:
+    """Whether something stands there that is neither an age in years nor a word for "not known"."""
+    return bool(known(text)) and age_years(text) is None

@@ -4,29 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 
 from dermalens.core.bundle import Measured
 from dermalens.core.decision import calibrate
-from dermalens.core.image import open_upright, read_file
 from dermalens.core.spec import PreprocessSpec
 from dermalens.data.index import Row
 from dermalens.evaluate.metrics import Scored, measure
 from dermalens.evaluate.predictions import Logits, Truth, truth_of
 from dermalens.predict.classifier import Classifier
 from dermalens.predict.session import Squares
-from dermalens.transforms.preprocess import preprocess
+from dermalens.transforms.rows import read_square
 
 BATCH = 8
 """Images a call; more brings nothing on a CPU."""
 
 
 def read_squares(rows: Sequence[Row], spec: PreprocessSpec) -> Squares:
-    """The preprocessed squares of `rows`, uint8 [N, S, S, 3]."""
-    pictures = (open_upright(read_file(Path(row.path)), wanted_side_pixels=spec.side_pixels) for row in rows)
-    return np.stack([preprocess(picture, spec) for picture in pictures])
+    """The preprocessed squares of `rows`, uint8 [N, S, S, 3]; an image that cannot be read is named."""
+    return np.stack([read_square(row, spec) for row in rows])
 
 
 def logits_of(

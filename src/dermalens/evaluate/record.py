@@ -8,19 +8,21 @@ from pathlib import Path
 from dermalens.core.bundle import Measured
 from dermalens.core.bundlefile import Bundle, write_bundle
 from dermalens.core.errors import DataError
-from dermalens.data.index import Row, read_index
-from dermalens.data.split import PARTS, read_split
+from dermalens.data.index import PARTS, Row, read_index
+from dermalens.data.leaks import check_no_leak
+from dermalens.data.split import read_split
 
 
 def rows_of(index: Path, part: str) -> list[Row]:
     """The rows of one part of a split, or all of an index.
 
     Raises:
-        DataError: an unknown part, or one without images.
+        DataError: an unknown part, one without images, or a lesion on two sides.
     """
     if part not in (*PARTS, "all"):
         raise DataError(f"--part {part} is unknown; choose {', '.join(PARTS)} or all.")
     rows = read_index(index) if part == "all" else read_split(index).part(part)
+    check_no_leak(rows)
     if not rows:
         raise DataError(f"{index} has no images in the part {part}.")
     return rows

@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from dermalens.core.errors import DataError, ImageError, name_some
-from dermalens.core.image import open_upright, read_file
-from dermalens.core.spec import PreprocessSpec
+from dermalens.core.errors import DataError, name_some
 from dermalens.data.index import Row, read_index
-from dermalens.data.split import check_no_leak, read_split
+from dermalens.data.leaks import check_no_leak
+from dermalens.data.split import read_split
 from dermalens.train.recipe import Recipe
 from dermalens.transforms.augment import LOAD_MARGIN, build_augmentation
-from dermalens.transforms.preprocess import preprocess
+from dermalens.transforms.preprocess import SquarePixels
+from dermalens.transforms.rows import read_square
 
 PREFETCH_BATCHES = 6
 Draw = tuple[int, int]  # number of a row, seed of its random changes
@@ -77,7 +77,7 @@ class TrainingImages(Dataset[tuple[Tensor, int]]):
         row = self.rows[number]
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            image: Tensor = self.augmentation(read_square(row, self.spec))
+            image: Tensor = self.augmentation(_as_tensor(read_square(row, self.spec)))
         return image, self.recipe.classes.index(row.label)
 
 
@@ -92,20 +92,12 @@ class FixedImages(Dataset[tuple[Tensor, int]]):
 
     def __getitem__(self, number: int) -> tuple[Tensor, int]:
         row = self.rows[number]
-        return read_square(row, self.recipe.preprocess), self.recipe.classes.index(row.label)
+        return _as_tensor(read_square(row, self.recipe.preprocess)), self.recipe.classes.index(row.label)
 
 
-def read_square(row: Row, spec: PreprocessSpec) -> Tensor:
-    """The preprocessed square of a row as uint8 [3, side, side].
-
-    Raises:
-        DataError: names the image that cannot be read, and why.
-    """
-    try:
-        picture = open_upright(read_file(Path(row.path)), wanted_side_pixels=spec.side_pixels)
-    except ImageError as error:
-        raise DataError(f"Image {row.image_id} ({row.path}): {error}") from error
-    return torch.from_numpy(preprocess(picture, spec)).permute(2, 0, 1)
+def _as_tensor(square: SquarePixels) -> Tensor:
+    """Channels first, as PyTorch has them: uint8 [3, side, side]."""
+    return torch.from_numpy(square).permute(2, 0, 1)
 
 
 class LesionData(lightning.LightningDataModule):
@@ -123,6 +115,7 @@ class LesionData(lightning.LightningDataModule):
         self.train_rows = [row for row, out in zip(kept, held_out, strict=True) if not out]
         self.val_rows = [row for row, out in zip(kept, held_out, strict=True) if out]
         self.train_rows += _extra_rows(recipe, split.rows)
+        _check_sides(self.train_rows, self.val_rows, split.part("test"))
         _check_labels(self.train_rows, self.val_rows, recipe)
 
     @property
@@ -176,12 +169,13 @@ def _extra_rows(recipe: Recipe, known: Sequence[Row]) -> list[Row]:
     doubled = [row.image_id for row in rows if row.image_id in taken]
     if doubled:
         raise DataError(f"{len(doubled)} extra image(s) are already in the split: {name_some(doubled)}. Remove them.")
-    check_no_leak([*known, *[_as_train(row) for row in rows]])
     return rows
 
 
-def _as_train(row: Row) -> Row:
-    return replace(row, part="train")
+def _check_sides(train_rows: Sequence[Row], val_rows: Sequence[Row], test_rows: Sequence[Row]) -> None:
+    """Refuse a lesion on two sides of the division that this run makes, whatever parts and folds the rows carry."""
+    sides = {"train": train_rows, "val": val_rows, "test": test_rows}
+    check_no_leak(replace(row, part=part, fold=None) for part, rows in sides.items() for row in rows)
 
 
 def _check_fold(fold: int | None, rows: Sequence[Row], recipe: Recipe) -> None:

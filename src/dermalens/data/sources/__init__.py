@@ -8,17 +8,18 @@ from pathlib import Path
 from typing import Final
 
 from dermalens.core.errors import DataError
-from dermalens.data.files import is_image, what_is_in
-from dermalens.data.index import Row
+from dermalens.core.files import is_image
+from dermalens.data.check import Listing
+from dermalens.data.files import what_is_in
 from dermalens.data.sources import folders, ham10000, isic2018, table
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A layout: does a path have it, its rows (not yet checked), and how it looks in words."""
+    """A layout: does a path have it, its rows (images not opened yet), and how it looks in words."""
 
     matches: Callable[[Path], bool]
-    read: Callable[[Path], list[Row]]
+    read: Callable[[Path], Listing]
     looks_like: str
 
 
@@ -48,7 +49,7 @@ def detect_layout(path: Path) -> str:
     raise DataError(f"{path} holds {what_is_in(path)}, none of the {len(SOURCES)} layouts. {fitting}.")
 
 
-def read_source(path: Path, *, layout: str = "auto") -> list[Row]:
+def read_source(path: Path, *, layout: str = "auto") -> Listing:
     """The rows of a data set; its images are not opened yet (`dermalens.data.check`).
 
     Raises:
@@ -59,7 +60,7 @@ def read_source(path: Path, *, layout: str = "auto") -> list[Row]:
         raise DataError(f"Unknown layout {layout!r}; needed is auto, {', '.join(SOURCES)}.")
     if not path.exists():
         raise DataError(f"Nothing at {path}. Give the folder of the images, or a CSV.")
-    rows = SOURCES[name].read(path)
-    if not rows:
+    listing = SOURCES[name].read(path)
+    if not listing.rows:
         raise DataError(f"{path} ({name}) names no image; needed is {SOURCES[name].looks_like}.")
-    return rows
+    return listing

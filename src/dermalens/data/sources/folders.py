@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 from dermalens.core.errors import DataError, name_some
 from dermalens.core.taxonomy import CLASSES
-from dermalens.data.files import images_in, images_under, subfolders, what_is_in
+from dermalens.data.check import Listing
+from dermalens.data.files import image_ids, images_in, images_under, subfolders, what_is_in
 from dermalens.data.index import Row
 
 LOOKS_LIKE = "folders named by class (akiec, bcc ...), alone or inside train, val and test"
 PART_OF_FOLDER = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
-ISIC_NAME = re.compile(r"ISIC_\d+")
-"""A name of the archive stands for one image wherever it appears; `1.jpg` does not."""
 
 
 def matches(path: Path) -> bool:
@@ -28,7 +25,7 @@ def _part_folders(path: Path) -> list[Path]:
     return [folder for folder in subfolders(path) if folder.name.lower() in PART_OF_FOLDER]
 
 
-def read(path: Path) -> list[Row]:
+def read(path: Path) -> Listing:
     """One row an image; nothing is known of lesions, so each image counts as its own.
 
     Raises:
@@ -47,12 +44,13 @@ def read(path: Path) -> list[Row]:
         for folder in subfolders(place)
         for image in images_under(folder)
     ]
-    stems = Counter(image.stem for _, _, image in found_files)
-    ids = [_image_id(image, path, stems) for _, _, image in found_files]
-    return [
-        Row(image_id, str(image.absolute()), label, image_id, source=path.absolute().name, part=part)
-        for image_id, (part, label, image) in zip(ids, found_files, strict=True)
-    ]
+    ids = image_ids([image.relative_to(path) for _, _, image in found_files])
+    return Listing(
+        tuple(
+            Row(image_id, str(image.absolute()), label, image_id, source=path.absolute().name, part=part)
+            for image_id, (part, label, image) in zip(ids, found_files, strict=True)
+        )
+    )
 
 
 def _refuse_loose(path: Path, loose: Sequence[str]) -> None:
@@ -61,10 +59,3 @@ def _refuse_loose(path: Path, loose: Sequence[str]) -> None:
             f"{path}: {len(loose)} image(s) lie outside the class folders: {name_some(loose)}. "
             "Move each into the folder of its class."
         )
-
-
-def _image_id(image: Path, root: Path, stems: Counter[str]) -> str:
-    """The file's name, or its path where other images have that name too."""
-    if stems[image.stem] == 1 or ISIC_NAME.fullmatch(image.stem):
-        return image.stem
-    return image.relative_to(root).with_suffix("").as_posix()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from dermalens.core.errors import DataError
+from dermalens.data.check import Listing, check_ages
 from dermalens.data.files import images_beside, what_is_in
 from dermalens.data.index import Row
 from dermalens.data.tables import age_years, known, read_table
@@ -28,11 +29,11 @@ def _metadata(path: Path) -> Path | None:
     return next((found for found in candidates if found.is_file() and found.name.lower() in METADATA_NAMES), None)
 
 
-def read(path: Path) -> list[Row]:
+def read(path: Path) -> Listing:
     """One row a line of the metadata.
 
     Raises:
-        DataError: no metadata there, a column is missing, or an age is not a number.
+        DataError: no metadata there, or a column is missing.
     """
     metadata = _metadata(path)
     if metadata is None:
@@ -43,16 +44,17 @@ def read(path: Path) -> list[Row]:
         raise DataError(f"{metadata} has no column {', '.join(missing)}; needed are {', '.join(COLUMNS)}.")
     folder = metadata.parent
     files = images_beside(folder)
-    return [
+    rows = [
         Row(
             image_id=record["image_id"],
             path=str(files.get(record["image_id"], folder / f"{record['image_id']}.jpg").absolute()),
             label=record["dx"].lower(),
             lesion_id=record["lesion_id"] or record["image_id"],
-            age_years=age_years(record["age"], record["image_id"]),
+            age_years=age_years(record["age"]),
             sex=known(record["sex"]),
             site=known(record["localization"]),
             source="HAM10000",
         )
         for record in table.records
     ]
+    return check_ages(rows, [record["age"] for record in table.records])

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from dermalens.core.errors import DataError
 from dermalens.core.taxonomy import CLASSES
+from dermalens.data.check import Listing
 from dermalens.data.files import by_stem, images_under, what_is_in
 from dermalens.data.index import Row
 from dermalens.data.tables import header_of, read_table
@@ -28,7 +29,7 @@ def matches(path: Path) -> bool:
     return bool(_ground_truths(path))
 
 
-def read(path: Path) -> list[Row]:
+def read(path: Path) -> Listing:
     """One row a line of the ground truth; with several ground truths, each gives its part (training, test ...).
 
     Raises:
@@ -47,7 +48,7 @@ def read(path: Path) -> list[Row]:
             file = files.get(image_id, truth.parent / f"{image_id}.jpg")
             lesion_id = lesions.get(image_id, "") or image_id
             rows.append(Row(image_id, str(file.absolute()), _label(record), lesion_id, source="ISIC2018", part=part))
-    return rows
+    return Listing(tuple(rows))
 
 
 def _ground_truths(path: Path) -> list[Path]:

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from dermalens.core.errors import DataError, name_some
-from dermalens.data.files import images_beside, what_is_in
+from dermalens.data.check import Listing, check_ages
+from dermalens.data.files import image_ids, images_beside, what_is_in
 from dermalens.data.index import Row
 from dermalens.data.tables import age_years, header_of, known, read_table
 
@@ -44,11 +45,11 @@ def _column(columns: tuple[str, ...], role: str) -> str:
     return next((name for name in SYNONYMS[role] if name in columns), "")
 
 
-def read(path: Path) -> list[Row]:
+def read(path: Path) -> Listing:
     """One row a line; a path is taken from the folder of the CSV, an image id from the folder or its `images*`.
 
     Raises:
-        DataError: no such table, several, a needed column is missing, or an age is not a number.
+        DataError: no such table, several, or a needed column is missing.
     """
     table = read_table(_the_table(path))
     if not _fits(table.columns):
@@ -56,7 +57,14 @@ def read(path: Path) -> list[Row]:
     column = {role: _column(table.columns, role) for role in SYNONYMS}
     folder = table.path.parent.absolute()
     files = images_beside(folder)
-    return [_row(record, column, folder, files) for record in table.records]
+    cells = [{role: record.get(name, "") for role, name in column.items()} for record in table.records]
+    names = image_ids([_from(folder, Path(cell["image"])) for cell in cells])
+    rows = [_row(cell, name, folder, files) for cell, name in zip(cells, names, strict=True)]
+    return check_ages(rows, [cell["age"] for cell in cells])
+
+
+def _from(folder: Path, path: Path) -> Path:
+    return path.relative_to(folder) if path.is_relative_to(folder) else path
 
 
 def _the_table(path: Path) -> Path:
@@ -69,20 +77,17 @@ def _the_table(path: Path) -> Path:
     return tables[0]
 
 
-def _row(record: Mapping[str, str], column: Mapping[str, str], folder: Path, files: Mapping[str, Path]) -> Row:
-    def cell(role: str) -> str:
-        return record[column[role]] if column[role] else ""
-
-    given = cell("image")
-    image_id = cell("id") or Path(given).stem
+def _row(cell: Mapping[str, str], name: str, folder: Path, files: Mapping[str, Path]) -> Row:
+    """The row of a line; `name` is the image id where the line has none of its own."""
+    image_id = cell["id"] or name
     return Row(
         image_id=image_id,
-        path=str(_file(given, folder, files)),
-        label=cell("label").lower(),
-        lesion_id=cell("lesion") or image_id,
-        age_years=age_years(cell("age"), image_id),
-        sex=known(cell("sex")),
-        site=known(cell("site")),
+        path=str(_file(cell["image"], folder, files)),
+        label=cell["label"].lower(),
+        lesion_id=cell["lesion"] or image_id,
+        age_years=age_years(cell["age"]),
+        sex=known(cell["sex"]),
+        site=known(cell["site"]),
         source=folder.name,
     )
 

@@ -1,0 +1,76 @@
+"""Lesions that stand on two sides of a split, with what is known of HAM10000 beyond its lesion ids."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from dermalens.core.errors import DataError, name_some
+from dermalens.data.index import PARTS, Row
+
+# Two lesion ids, one lesion: ISIC numbers from Abhishek et al., Scientific Data 12:196 (2025).
+SAME_LESION_PAIRS = tuple(
+    tuple(f"ISIC_{number}" for number in pair.split("-"))
+    for pair in (
+        "0033481-0033421 0033556-0032634 0029152-0033173 0029036-0027027 0027820-0028209 0027689-0032647 "
+        "0030906-0024879 0033391-0034186 0025226-0030074 0026087-0025664 0024736-0029748 0024770-0027811 "
+        "0027162-0029061 0024602-0032283 0029625-0024629 0030000-0031392 0024437-0031299 0033374-0033417"
+    ).split()
+)
+
+
+def merge_known_pairs(rows: Sequence[Row]) -> list[Row]:
+    """Give the images of `SAME_LESION_PAIRS` one lesion id, the alphabetically first."""
+    lesion_of = {row.image_id: row.lesion_id for row in rows}
+    renamed: dict[str, str] = {}
+    for first, second in SAME_LESION_PAIRS:
+        if first in lesion_of and second in lesion_of:
+            ids = sorted(_final_name(lesion_of[image_id], renamed) for image_id in (first, second))
+            if ids[0] != ids[1]:
+                renamed[ids[1]] = ids[0]
+    return [replace(row, lesion_id=_final_name(row.lesion_id, renamed)) for row in rows] if renamed else list(rows)
+
+
+def _final_name(lesion_id: str, renamed: Mapping[str, str]) -> str:
+    while lesion_id in renamed:
+        lesion_id = renamed[lesion_id]
+    return lesion_id
+
+
+def leaking_lesions(rows: Iterable[Row]) -> dict[str, set[str]]:
+    """Lesions in more than one part or more than one fold, in order of id, with those parts and folds (`fold 3`).
+
+    Known pairs are merged first, whoever made the split.
+    """
+    parts: dict[str, set[str]] = defaultdict(set)
+    folds: dict[str, set[str]] = defaultdict(set)
+    for row in merge_known_pairs(list(rows)):
+        if row.part:
+            parts[row.lesion_id].add(row.part)
+        if row.fold is not None:
+            folds[row.lesion_id].add(f"fold {row.fold}")
+    leaks: dict[str, set[str]] = defaultdict(set)
+    for sides_of in (parts, folds):
+        for lesion, sides in sides_of.items():
+            if len(sides) > 1:
+                leaks[lesion] |= sides
+    return dict(sorted(leaks.items()))
+
+
+def check_no_leak(rows: Iterable[Row]) -> None:
+    """Refuse rows in which a lesion stands on two sides.
+
+    Raises:
+        DataError: names up to five lesions and the parts or folds.
+    """
+    leaks = leaking_lesions(rows)
+    if leaks:
+        sides = sorted({side for found in leaks.values() for side in found}, key=_order)
+        between = f"both {' and '.join(sides)}" if len(sides) == 2 else f"more than one of {name_some(sides)}"
+        count = f"{len(leaks)} lesion is" if len(leaks) == 1 else f"{len(leaks)} lesions are"
+        raise DataError(f"{count} in {between}: {name_some(leaks)}. Split by lesion_id.")
+
+
+def _order(side: str) -> tuple[int, str]:
+    return (PARTS.index(side) if side in PARTS else len(PARTS), side)
