@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from dermalens.core.bundle import FORMAT_VERSION, MANIFEST_NAME, Manifest, Member
 from dermalens.core.errors import BundleError, name_some
+from dermalens.core.files import write_whole
 from dermalens.core.onnxfile import external_data
 
 
@@ -164,7 +165,7 @@ def _write_atomically(folder: Path, files: Mapping[str, bytes]) -> None:
     try:
         new.mkdir()
         for name, content in files.items():
-            _write_synced(new / name, content)
+            write_whole(new / name, content)
         _sync_folder(new)
         _swap(new, folder, old)
     finally:
@@ -184,13 +185,6 @@ def _swap(new: Path, folder: Path, old: Path) -> None:
             old.rename(folder)
         raise
     _sync_folder(folder.parent)
-
-
-def _write_synced(target: Path, content: bytes) -> None:
-    with target.open("wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
 
 
 def _sync_folder(folder: Path) -> None:
