@@ -7,6 +7,7 @@ import subprocess
 import sys
 import warnings
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -192,3 +193,8 @@ def test_damaged_pillow_picture_is_refused(drawn, encoded, tmp_path):
 def test_array_of_another_kind_is_refused_with_a_hint(array, hint):
     with pytest.raises(ImageError, match=hint):
         from_array(array)
+
+
+def test_a_name_that_no_file_can_have_is_an_image_error() -> None:
+    with pytest.raises(ImageError, match="cannot be read: embedded null"):
+        read_file(Path("a\0b.jpg"))

@@ -64,10 +64,9 @@ def read_file(path: Path) -> bytes:
     try:
         check_bytes(path.stat().st_size)
         return path.read_bytes()
-    except OSError as error:
-        raise ImageError(
-            f"{path} cannot be read: {error.strerror}. Needed is an image file; check the path."
-        ) from error
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ImageError(f"{path} cannot be read: {reason}. Needed is an image file; check the path.") from error
 
 
 def decode(data: bytes, *, wanted_side_pixels: int) -> Decoded:
