@@ -89,7 +89,7 @@ def test_a_run_killed_in_the_middle_of_an_epoch_resumes_to_the_same_metrics_and_
     ],
     ids=["plateau and mixup", "early stopping, accumulation and a head phase"],
 )
-@pytest.mark.parametrize("epoch", [1, 2])
+@pytest.mark.parametrize("epoch", [0, 1, 2])
 def test_a_run_stopped_in_any_epoch_resumes_to_the_same_end(make_recipe, tmp_path, overrides, epoch):
     recipe = make_recipe([*overrides, "trainer.epochs=4"])
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
