@@ -15,7 +15,8 @@ SPEC = PreprocessSpec(side_pixels=48)
 def test_a_row_becomes_the_square_of_the_spec(tmp_path: Path) -> None:
     Image.new("RGB", (96, 72), (200, 100, 50)).save(tmp_path / "a.png")
     square = read_square(Row("a", str(tmp_path / "a.png"), "nv", "L"), SPEC)
-    assert (square.shape, square.dtype) == ((48, 48, 3), np.uint8)
+    assert square.shape == (48, 48, 3)
+    assert square.dtype == np.dtype(np.uint8)
     assert np.all(square == (200, 100, 50))
 
 
