@@ -19,15 +19,14 @@ def evaluate(
     as_json: Annotated[bool, typer.Option("--json", help="The figures as JSON.")] = False,
 ) -> None:
     """Judge the exported bundle: each figure with its 95 % interval from a bootstrap over lesions."""
+    from dermalens.cli.extras import needing
     from dermalens.cli.progress import counting
-    from dermalens.core.errors import DermaLensError, MissingExtraError
+    from dermalens.core.errors import DermaLensError
 
-    try:
+    with needing("eval", "Evaluation"):
         from dermalens.evaluate.card import FIGURE_NAMES, show
         from dermalens.evaluate.judge import judge
         from dermalens.evaluate.record import record_figures, rows_of
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("Evaluation", "eval") from error
     from dermalens.predict.classifier import load
 
     if record and part != "test":

@@ -36,12 +36,10 @@ def export(  # noqa: PLR0913  (each is an option of the command)
     version: Annotated[str, typer.Option(help="Version of the bundle.")] = "1",
 ) -> None:
     """Write the bundle of a run: ONNX graph with heat maps, calibration and operating points, checked for parity."""
-    from dermalens.core.errors import MissingExtraError
+    from dermalens.cli.extras import needing
 
-    try:
+    with needing("train", "Exporting a run"):
         from dermalens.export.run import VIEWS, ExportOptions, export_run
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("Exporting a run", "train") from error
     if views not in VIEWS:
         raise typer.BadParameter(f"{views} views given; choose 1, 2, 4 or 8", param_hint="--views")
     options = ExportOptions(split, side, VIEWS[views], calibration.value, prior_correction, version)

@@ -19,15 +19,13 @@ def train(
     """Train a classifier by a recipe; the best epoch on the validation part is kept."""
     from rich.console import Console
 
-    from dermalens.core.errors import MissingExtraError
+    from dermalens.cli.extras import needing
     from dermalens.train.recipe import read_recipe
 
     wanted = read_recipe(recipe, changes or ())
-    try:
+    with needing("train", "Training"):
         from dermalens.train.progress import progress_callbacks
         from dermalens.train.run import train as run
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("Training", "train") from error
     console = Console(stderr=True)
     done = run(wanted, out or Path("runs") / wanted.name, resume=resume, callbacks=progress_callbacks(console))
     if not done.is_first_process:

@@ -12,9 +12,8 @@ from torch import Tensor, nn
 
 from dermalens.core.errors import ExportError
 from dermalens.models.heads import LesionClassifier
+from dermalens.predict.session import INPUT_NAME, RANKS
 
-INPUT_NAME = "pixels"
-OUTPUT_NAMES = ("logits", "embedding", "heatmaps")
 OPSET = 18
 LARGEST_BYTES = 2**31 - 1
 """Of a protobuf message; larger graphs would need external data, which a bundle refuses."""
@@ -67,7 +66,7 @@ def to_onnx(classifier: LesionClassifier, side_pixels: int) -> bytes:
         graph,
         (example,),
         input_names=[INPUT_NAME],
-        output_names=list(OUTPUT_NAMES),
+        output_names=list(RANKS),
         dynamic_shapes={INPUT_NAME: {0: torch.export.Dim("images", min=1, max=4096)}},
         dynamo=True,
         opset_version=OPSET,

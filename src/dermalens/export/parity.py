@@ -6,17 +6,15 @@ from typing import Final
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from scipy.special import softmax
 
 from dermalens.core.errors import ExportError
 from dermalens.models.heads import LesionClassifier
-from dermalens.predict.session import Session
+from dermalens.predict.session import Session, Squares
 
 LEAST_IMAGES: Final = 64
 LARGEST_DIFFERENCE: Final = 1e-4
 """Largest difference of any class probability between PyTorch and ONNX Runtime."""
-
-Squares = NDArray[np.uint8]  # [N, S, S, 3], RGB
 
 
 def largest_difference(classifier: LesionClassifier, session: Session, squares: Squares) -> float:
@@ -26,9 +24,7 @@ def largest_difference(classifier: LesionClassifier, session: Session, squares: 
         given = torch.from_numpy(square[None].copy()).permute(0, 3, 1, 2).float() / 255
         with torch.inference_mode():
             expected = classifier(given).softmax(1).numpy()
-        logits = session.run(square[None]).logits.astype(np.float64)
-        exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
-        found = exponentials / exponentials.sum(axis=1, keepdims=True)
+        found = softmax(session.run(square[None]).logits.astype(np.float64), axis=1)
         differences.append(float(np.abs(found - expected).max()))
     return max(differences)
 
