@@ -25,7 +25,7 @@ from dermalens.evaluate import metrics
 from dermalens.evaluate.calibrate import Method, fit
 from dermalens.evaluate.judge import logits_of
 from dermalens.evaluate.metrics import Scored
-from dermalens.evaluate.predictions import Logits, Truth, truth_of
+from dermalens.evaluate.predictions import Logits, Truth, malignant_mask, truth_of
 from dermalens.export.run import VIEWS, ExportOptions, export_run
 from dermalens.predict.classifier import Classifier, load
 
@@ -72,7 +72,7 @@ def settings_at(run: Path, split: Path, side_pixels: int) -> list[Setting]:
 def ask(classifier: Classifier, split: Path) -> tuple[Case, dict[View, Logits]]:
     """Validation logits of each view by itself."""
     manifest, rows = classifier.manifest, read_split(split).part("val")
-    malignant = np.array([code in manifest.malignant for code in manifest.classes])
+    malignant = malignant_mask(manifest)
     case = Case(truth_of(rows, manifest.classes), tuple(manifest.classes), malignant)
     return case, {view: logits_of(with_view(classifier, view), rows) for view in VIEWS[8]}
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from typer.testing import CliRunner
 
 from dermalens.cli.main import app
@@ -26,16 +25,10 @@ from dermalens.predict.classifier import load
 from dermalens.predict.session import Session
 from dermalens.train.recipe import read_recipe
 from dermalens.train.run import train
+from tests.drawn_lesions import draw_lesion
 
 SMOKE = Path(__file__).parents[2] / "recipes" / "smoke.toml"
 IN_PART = {"train": 3, "val": 10, "test": 3}  # of each class; parity wants 64 validation images
-
-
-def draw(number: int, label: str, target: Path) -> None:
-    random = np.random.default_rng(number)
-    pixels = random.integers(150, 200, (48, 64, 3), dtype=np.uint8)
-    pixels[12:36, 20:44] = 40 + 25 * CLASSES.index(label) + random.integers(0, 20, (24, 24, 3))
-    Image.fromarray(pixels).save(target)
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +39,7 @@ def split(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for part, count in IN_PART.items():
             for place in range(count):
                 path = folder / f"{label}_{part}_{place}.png"
-                draw(len(rows), label, path)
+                draw_lesion(len(rows), label, path)
                 rows.append(Row(path.stem, str(path), label, f"lesion_{path.stem}", source="HAM10000", part=part))
     write_split(rows, folder / "split.csv", seed=0)
     return folder / "split.csv"

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from dermalens.core.taxonomy import CLASSES
 from dermalens.data.index import Row
 from dermalens.data.split import write_split
 from dermalens.train.recipe import Recipe, read_recipe
+from tests.drawn_lesions import draw_lesion
 
 SMOKE = Path(__file__).parents[2] / "recipes" / "smoke.toml"
 
@@ -27,16 +26,6 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
-
-
-def draw_lesion(number: int, label: str, target: Path) -> None:
-    """A blot whose colour hints at the class."""
-    random = np.random.default_rng(number)
-    pixels = random.integers(150, 200, (72, 96, 3), dtype=np.uint8)
-    y, x = np.mgrid[:72, :96]
-    blot = (y - 36) ** 2 + (x - 48) ** 2 < random.integers(200, 500)
-    pixels[blot] = 40 + 25 * CLASSES.index(label) + random.integers(0, 20, (int(blot.sum()), 3))
-    Image.fromarray(pixels).save(target)
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from dermalens.core.decision import calibrate
 from dermalens.core.spec import PreprocessSpec
 from dermalens.data.index import Row
 from dermalens.evaluate.metrics import Scored, measure
-from dermalens.evaluate.predictions import Logits, Truth, truth_of
+from dermalens.evaluate.predictions import Logits, Truth, malignant_mask, truth_of
 from dermalens.predict.classifier import Classifier
 from dermalens.predict.session import Squares
 from dermalens.transforms.rows import read_square
@@ -59,5 +59,5 @@ def judge(
 def scored(classifier: Classifier, logits: Logits, truth: Truth) -> Scored:
     """Calibrated probabilities with their labels."""
     manifest = classifier.manifest
-    malignant = np.array([code in manifest.malignant for code in manifest.classes])
-    return Scored(truth.labels, calibrate(logits, manifest.calibration), tuple(manifest.classes), malignant)
+    probabilities = calibrate(logits, manifest.calibration)
+    return Scored(truth.labels, probabilities, tuple(manifest.classes), malignant_mask(manifest))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from dermalens.core.bundle import Manifest
 from dermalens.core.errors import DataError, name_some
 from dermalens.data.index import Row
 
@@ -22,6 +23,11 @@ class Truth:
 
     labels: Labels
     lesions: tuple[str, ...]
+
+
+def malignant_mask(manifest: Manifest) -> NDArray[np.bool_]:
+    """Which classes of a bundle are malignant [K], in the order of its probabilities."""
+    return np.array([code in manifest.malignant for code in manifest.classes])
 
 
 def truth_of(rows: Sequence[Row], classes: Sequence[str]) -> Truth:

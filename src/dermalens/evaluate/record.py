@@ -21,8 +21,11 @@ def rows_of(index: Path, part: str) -> list[Row]:
     """
     if part not in (*PARTS, "all"):
         raise DataError(f"--part {part} is unknown; choose {', '.join(PARTS)} or all.")
-    rows = read_index(index) if part == "all" else read_split(index).part(part)
-    check_no_leak(rows)
+    if part == "all":
+        rows = read_index(index)
+        check_no_leak(rows)  # `read_split` does so itself
+    else:
+        rows = read_split(index).part(part)
     if not rows:
         raise DataError(f"{index} has no images in the part {part}.")
     return rows

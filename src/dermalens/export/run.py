@@ -29,7 +29,7 @@ from dermalens.data.index import Row
 from dermalens.data.split import Split, read_split
 from dermalens.evaluate.calibrate import Method, fit, operating_points
 from dermalens.evaluate.judge import logits_of, read_squares
-from dermalens.evaluate.predictions import truth_of
+from dermalens.evaluate.predictions import malignant_mask, truth_of
 from dermalens.export.finished import Run, read_run
 from dermalens.export.graph import to_onnx
 from dermalens.export.parity import LEAST_IMAGES, check_parity
@@ -143,7 +143,7 @@ def _fitted(
     truth = truth_of(rows, classifier.manifest.classes)
     logits = logits_of(classifier, rows)
     calibration = fit(options.calibration, logits, truth.labels, correction=options.prior_correction)
-    malignant = np.array([code in classifier.manifest.malignant for code in classifier.manifest.classes])
+    malignant = malignant_mask(classifier.manifest)
     score = calibrate(logits, calibration)[:, malignant].sum(axis=1)
     return calibration, operating_points(score, malignant[truth.labels], truth)
 
