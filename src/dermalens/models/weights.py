@@ -15,7 +15,10 @@ from torch import Tensor, nn
 from dermalens.core.errors import RecipeError, name_some
 
 _COUNTER = "num_batches_tracked"
-_CLASSIFIER = ("_fc", "classifier")
+_HEAD = "head."
+_CLASSIFIER = ("_fc", "classifier", _HEAD)
+_PREFIX = "backbone."
+_RUN = "network."
 
 
 def package_file(package: str) -> Path:
@@ -36,7 +39,9 @@ def package_file(package: str) -> Path:
 
 
 def read_state(source: Path) -> dict[str, Tensor]:
-    """Read a state dict from a .pth or .safetensors file of tensors (no code is run from it).
+    """Read a state dict from a .pth, .ckpt or .safetensors file of tensors (no code is run from it).
+
+    From the checkpoint of a run it takes the network.
 
     Raises:
         RecipeError: no such file, or something else than named tensors in it.
@@ -47,7 +52,10 @@ def read_state(source: Path) -> dict[str, Tensor]:
         is_safe = source.suffix == ".safetensors"
         state = load_file(source) if is_safe else torch.load(source, map_location="cpu", weights_only=True)
     except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        raise RecipeError(f"{source} is not a readable file of tensors (.pth, .safetensors).") from error
+        raise RecipeError(f"{source} is not a readable file of tensors (.pth, .ckpt, .safetensors).") from error
+    network = state.get("state_dict") if isinstance(state, dict) else None
+    if isinstance(network, dict):
+        state = {name.removeprefix(_RUN): tensor for name, tensor in network.items() if name.startswith(_RUN)}
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
         raise RecipeError(f"{source} holds something else than named tensors; needed is the state dict of a backbone.")
     return state
@@ -57,12 +65,14 @@ def load_state(network: nn.Module, state: Mapping[str, Tensor]) -> None:
     """Load weights by name where they are named as in timm, otherwise tensor by tensor in order.
 
     In order means stem and blocks, then conv_head and its norm, then the classifier, as both EfficientNet
-    namings have it. The classifier is left out: `network` has none, or one for other classes.
+    namings have it. The classifier is left out: `network` has none, or one for other classes. Names may begin with
+    "backbone.", as those of an earlier run do.
 
     Raises:
         RecipeError: a tensor does not fit, or the counts differ; nothing is loaded then.
     """
     own = {name: tensor for name, tensor in network.state_dict().items() if _is_backbone(name)}
+    state = {name.removeprefix(_PREFIX): tensor for name, tensor in state.items()}
     given = {name: tensor for name, tensor in state.items() if _is_backbone(name)}
     pairs = list(zip(own, own if own.keys() <= given.keys() else given, strict=False))
     wrong = [f"{name} {list(own[name].shape)} from {other} {list(given[other].shape)}" for name, other in pairs]
@@ -73,6 +83,15 @@ def load_state(network: nn.Module, state: Mapping[str, Tensor]) -> None:
             f"of other shape: {name_some(wrong) or 'none'}. Choose the file of this backbone."
         )
     network.load_state_dict({name: given[other] for name, other in pairs}, strict=False)
+
+
+def load_head(head: nn.Module, source: Path) -> bool:
+    """Load the head as well where a file of start weights has one that fits; gives whether it did."""
+    state = {name.removeprefix(_HEAD): tensor for name, tensor in read_state(source).items() if name.startswith(_HEAD)}
+    if {name: tensor.shape for name, tensor in state.items()} != {n: t.shape for n, t in head.state_dict().items()}:
+        return False
+    head.load_state_dict(state)
+    return True
 
 
 def _is_backbone(name: str) -> bool:
