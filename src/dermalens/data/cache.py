@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
-import re
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -18,12 +15,13 @@ from dermalens.core.errors import DataError, ImageError, name_some
 from dermalens.core.files import write_whole
 from dermalens.core.header import open_header
 from dermalens.core.image import open_upright, read_file
-from dermalens.data.check import THREADS, Advance, nobody_watches
+from dermalens.data.check import Advance, nobody_watches
+from dermalens.data.files import plain_name
 from dermalens.data.index import Row, write_index
 from dermalens.data.leaks import check_no_leak
+from dermalens.data.parallel import in_threads
 
 SETTINGS_NAME: Final = "copy_settings.json"
-PLAIN_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,14 +100,7 @@ def _settle(folder: Path, reduction: Reduction) -> None:
 
 
 def _file_name(row: Row) -> Path:
-    return Path(_plain(row.source or "images"), f"{_plain(row.image_id)}.jpg")
-
-
-def _plain(name: str) -> str:
-    """A name that every file system takes; one with other characters gets a hash that keeps it apart."""
-    if PLAIN_NAME.fullmatch(name):
-        return name
-    return re.sub(r"[^A-Za-z0-9_-]", "_", name)[-80:] + "_" + hashlib.sha256(name.encode()).hexdigest()[:8]
+    return Path(plain_name(row.source or "images"), f"{plain_name(row.image_id)}.jpg")
 
 
 def _refuse_same_name(rows: Sequence[Row], targets: Sequence[Path]) -> None:
@@ -128,7 +119,8 @@ def _seen(name: str, seen: set[str]) -> bool:
 def _write_all(rows: Sequence[Row], targets: Sequence[Path], *, reduction: Reduction, advance: Advance) -> int:
     """Write what is not there yet; returns how many files were."""
 
-    def write(row: Row, target: Path) -> str | None:
+    def write(pair: tuple[Row, Path]) -> str | None:
+        row, target = pair
         try:
             _write(Path(row.path), target, reduction)
         except ImageError as error:
@@ -138,7 +130,7 @@ def _write_all(rows: Sequence[Row], targets: Sequence[Path], *, reduction: Reduc
     missing = [pair for pair in zip(rows, targets, strict=True) if not _is_there(pair[1])]
     already = len(rows) - len(missing)
     advance(already)
-    failed = [problem for problem in _in_threads(write, missing, advance) if problem]
+    failed = [problem for problem in in_threads(write, missing, advance) if problem]
     if failed:
         raise DataError(f"{len(failed)} image(s) cannot be copied: {name_some(failed)}. Mend or leave out these rows.")
     return already
@@ -147,18 +139,6 @@ def _write_all(rows: Sequence[Row], targets: Sequence[Path], *, reduction: Reduc
 def _is_there(file: Path) -> bool:
     """A file without content is what a power cut leaves."""
     return file.is_file() and file.stat().st_size > 0
-
-
-def _in_threads(
-    write: Callable[[Row, Path], str | None], pairs: Sequence[tuple[Row, Path]], advance: Advance
-) -> Iterator[str | None]:
-    with ThreadPoolExecutor(THREADS) as pool:
-        try:
-            for result in pool.map(lambda pair: write(*pair), pairs):
-                advance(1)
-                yield result
-        finally:
-            pool.shutdown(cancel_futures=True)
 
 
 def _write(source: Path, target: Path, reduction: Reduction) -> None:

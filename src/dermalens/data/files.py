@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections import Counter
@@ -15,6 +16,7 @@ IMAGE_FOLDER_WORD = "images"
 """In the name, in any casing, of the folders beside a table that hold its images (`HAM10000_images_part_1`)."""
 ARCHIVE_NAME = re.compile(r"ISIC_\d+")
 """A name of the ISIC archive; `1.jpg` says nothing."""
+PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 
 
 def images_under(folder: Path) -> Iterator[Path]:
@@ -74,6 +76,13 @@ def image_ids(paths: Sequence[Path]) -> list[str]:
         else path.as_posix().removesuffix(path.suffix)
         for path in paths
     ]
+
+
+def plain_name(name: str) -> str:
+    """A name that every file system takes; one with other characters gets a hash that keeps it apart."""
+    if PLAIN_NAME.fullmatch(name):
+        return name
+    return re.sub(r"[^A-Za-z0-9_-]", "_", name)[-80:] + "_" + hashlib.sha256(name.encode()).hexdigest()[:8]
 
 
 def what_is_in(path: Path) -> str:

@@ -18,6 +18,9 @@ from dermalens.core.files import write_whole
 
 PARTS = ("train", "val", "test")
 
+FOLDERS_INDEX = "split.csv"
+"""The split that lies beside class folders laid out by DermaLens: it knows the lesions, which folders do not."""
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -69,13 +72,19 @@ def _as_csv(rows: Iterable[Row], folder: Path) -> str:
     return text.getvalue()
 
 
+def index_file(source: Path) -> Path:
+    """Where the rows are: `source`, or the split in it where `source` is a folder of `dermalens data folders`."""
+    return source / FOLDERS_INDEX if (source / FOLDERS_INDEX).is_file() else source
+
+
 def read_index(source: Path) -> list[Row]:
-    """Read an index or a split; a line that is not a row is named.
+    """Read an index or a split, or that of a folder of `dermalens data folders`; a line that is not a row is named.
 
     Raises:
         DataError: the file is missing or cannot be read, is not an index, or a line has another number of
             cells or a bad number.
     """
+    source = index_file(source)
     if not source.is_file():
         raise DataError(f"No index at {source}. Make one: dermalens data index FOLDER --out {source}")
     folder = source.resolve().parent

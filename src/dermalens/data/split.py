@@ -13,7 +13,7 @@ import numpy as np
 
 from dermalens.core.errors import DataError, name_some
 from dermalens.core.files import write_whole
-from dermalens.data.index import PARTS, Row, cannot_write, read_index, write_index
+from dermalens.data.index import PARTS, Row, cannot_write, index_file, read_index, write_index
 from dermalens.data.leaks import check_no_leak, merge_known_pairs
 
 DEFAULT_SHARES: Mapping[str, float] = {"train": 0.70, "val": 0.15, "test": 0.15}
@@ -169,11 +169,14 @@ def write_split(rows: Sequence[Row], target: Path, *, seed: int) -> str:
 
 
 def read_split(source: Path) -> Split:
-    """Read a split and check its hash and that no lesion leaks; known pairs count as one lesion, whoever split.
+    """Read a split, or that of class folders, and check its hash and that no lesion leaks.
+
+    Known pairs count as one lesion, whoever split.
 
     Raises:
         DataError: no split there, a row without a part, a leak, or rows that no longer match the hash.
     """
+    source = index_file(source)
     rows = read_index(source)
     without = [row.image_id for row in rows if row.part not in PARTS]
     if without:

@@ -8,6 +8,7 @@ from PIL import Image
 
 from dermalens.core.errors import ImageError
 from dermalens.core.spec import PreprocessSpec
+from dermalens.transforms.clean import clean
 
 SquarePixels = NDArray[np.uint8]  # [side, side, 3], RGB, upright
 
@@ -32,17 +33,18 @@ def centre_square(width: int, height: int) -> Box:
 
 
 def preprocess(picture: Image.Image, spec: PreprocessSpec, *, box: Box | None = None) -> SquarePixels:
-    """Cut the square out of an upright RGB picture and resize it; uint8 [side, side, 3], contiguous, writable.
+    """Cut the square out of an upright RGB picture, resize and clean it; uint8 [side, side, 3], contiguous, writable.
 
     `box` is a square of the picture to take instead of the centre. A JPEG may have been decoded at reduced
     scale: multiply pixels of the original by `picture.width / decoded.original_size[0]`.
 
     Raises:
         ImageError: the box is not a square within the picture.
+        MissingExtraError: a cleaning step needs OpenCV, which is not installed.
     """
     square = centre_square(*picture.size) if box is None else _checked(box, picture.size)
     side = spec.side_pixels
-    return np.array(picture.resize((side, side), _FILTERS[spec.interpolation], box=square))
+    return clean(np.array(picture.resize((side, side), _FILTERS[spec.interpolation], box=square)), spec.clean)
 
 
 def _checked(box: Box, size: tuple[int, int]) -> Box:

@@ -1,15 +1,21 @@
-"""Class folders: `train/val/test` x class, or class folders alone. The folder's name is the label."""
+"""Class folders: `train/val/test` x class, or class folders alone. The folder's name is the label.
+
+Where `split.csv` lies beside them, as `dermalens data folders` writes it, it gives the rows, with the lesions.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from dermalens.core.errors import DataError, name_some
 from dermalens.core.taxonomy import CLASSES
 from dermalens.data.check import Listing
 from dermalens.data.files import image_ids, images_in, images_under, subfolders, what_is_in
-from dermalens.data.index import Row
+from dermalens.data.index import COLUMNS, FOLDERS_INDEX, Row, read_index
+from dermalens.data.tables import header_of
 
 LOOKS_LIKE = "folders named by class (akiec, bcc ...), alone or inside train, val and test"
 PART_OF_FOLDER = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
@@ -26,10 +32,10 @@ def _part_folders(path: Path) -> list[Path]:
 
 
 def read(path: Path) -> Listing:
-    """One row an image; nothing is known of lesions, so each image counts as its own.
+    """One row an image; without a `split.csv` nothing is known of lesions, so each image counts as its own.
 
     Raises:
-        DataError: neither form, or both at once.
+        DataError: neither form, both at once, or folders that do not hold what their `split.csv` says.
     """
     parts = _part_folders(path) if path.is_dir() else []
     alone = [folder.name for folder in subfolders(path) if folder.name.lower() in CLASSES] if path.is_dir() else []
@@ -44,6 +50,9 @@ def read(path: Path) -> Listing:
         for folder in subfolders(place)
         for image in images_under(folder)
     ]
+    table = path / FOLDERS_INDEX
+    if header_of(table) == COLUMNS:
+        return Listing(_rows_of(table, {str(image.absolute()): (part, label) for part, label, image in found_files}))
     ids = image_ids([image.relative_to(path) for _, _, image in found_files])
     return Listing(
         tuple(
@@ -51,6 +60,24 @@ def read(path: Path) -> Listing:
             for image_id, (part, label, image) in zip(ids, found_files, strict=True)
         )
     )
+
+
+def _rows_of(table: Path, places: Mapping[str, tuple[str, str]]) -> tuple[Row, ...]:
+    """The rows of the split beside the folders; `places` has part and class of each image file by its path."""
+    folder = table.parent
+    rows = [
+        replace(row, path=str(folder.absolute() / os.path.relpath(row.path, folder.resolve())))
+        for row in read_index(table)
+    ]
+    unknown = sorted(set(places) - {row.path for row in rows})
+    elsewhere = [row.image_id for row in rows if places.get(row.path, (row.part, row.label)) != (row.part, row.label)]
+    if unknown or elsewhere:
+        found = [Path(path).relative_to(folder.absolute()).as_posix() for path in unknown] or elsewhere
+        raise DataError(
+            f"{folder}: {len(found)} image(s) lie where {table.name} has none or another class: {name_some(found)}. "
+            f"Move them back, or delete {table.name} to read the folders alone, without lesions."
+        )
+    return tuple(rows)
 
 
 def _refuse_loose(path: Path, loose: Sequence[str]) -> None:
