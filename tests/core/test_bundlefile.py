@@ -6,6 +6,7 @@ import json
 import onnx
 import pytest
 
+from dermalens.core.bundle import FORMAT_VERSION
 from dermalens.core.bundlefile import read_bundle, write_bundle
 from dermalens.core.errors import BundleError
 from tests.tiny_bundle import tiny_graph, tiny_manifest, tiny_model, write_tiny_bundle
@@ -127,9 +128,17 @@ def test_an_object_without_format_version_is_refused(folder):
 
 
 def test_a_newer_format_says_how_to_upgrade(folder):
-    change(folder, lambda content: content.update(format_version=2, novelty=[1]))
+    change(folder, lambda content: content.update(format_version=3, novelty=[1]))
     message = refused(folder)
-    assert "made by a newer DermaLens: format 2 given, 1 known; upgrade: pip install -U dermalens" in message
+    assert "made by a newer DermaLens: format 3 given, 2 known; upgrade: pip install -U dermalens" in message
+
+
+def test_a_bundle_of_the_first_format_is_read_and_written_anew_in_the_newest(folder):
+    change(folder, lambda content: content.update(format_version=1))
+    bundle = read_bundle(folder)
+    assert bundle.manifest.format_version == 1
+    assert write_bundle(folder, bundle.manifest, bundle.graphs).manifest.format_version == FORMAT_VERSION
+    assert read_bundle(folder).manifest.format_version == FORMAT_VERSION
 
 
 @pytest.mark.parametrize("version", [0, -1, "1", None, 1.5])

@@ -40,6 +40,26 @@ def test_many_images_are_calibrated_as_each_alone():
     assert np.array_equal(together, np.stack([calibrate(one, calibration(1.3)) for one in logits]))
 
 
+def two(malignant):
+    return {"benign": round(1 - malignant, 6), "malignant": malignant}
+
+
+@pytest.mark.parametrize(
+    ("malignant", "threshold", "verdict", "reason"),
+    [
+        (0.83, 0.2, "refer", "The most probable class is malignant with 0.83 against 0.17 for benign."),
+        (0.05, 0.2, "reassure", "The most probable class is benign with 0.95 against 0.05 for malignant."),
+        (0.3, 0.2, "refer", "is benign with 0.70 against 0.30 for malignant; the malignant probability still reaches"),
+        (0.55, 0.9, "refer", "is malignant with 0.55 against 0.45 for benign: that asks for a referral even though"),
+        (0.5, 0.9, "refer", "is malignant with 0.500000 against 0.500000 for benign: that asks for a referral"),
+    ],
+)
+def test_two_classes_have_sentences_of_their_own(malignant, threshold, verdict, reason):
+    decision = decide(two(malignant), ["malignant"], point(threshold))
+    assert decision.verdict == verdict
+    assert reason in decision.reasons[1]
+
+
 def test_huge_logits_do_not_overflow():
     found = calibrate(np.array([1e4, -1e4, 0, 0, 0, 0, 0]), calibration())
     assert found.tolist() == [1, 0, 0, 0, 0, 0, 0]

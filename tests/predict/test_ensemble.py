@@ -5,8 +5,8 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from dermalens.core.bundle import View
-from dermalens.predict.ensemble import run_members, run_views, turned, turned_back
+from dermalens.core.bundle import Logistic, View
+from dermalens.predict.ensemble import combined, heat_shares, run_members, run_views, turned, turned_back
 from dermalens.predict.session import Outputs
 
 VIEWS = get_args(View)
@@ -88,3 +88,36 @@ def test_heat_maps_of_different_size_are_brought_to_the_larger(squares):
 def test_a_heat_map_of_zeros_stays_one():
     black = np.zeros((1, 8, 8, 3), dtype=np.uint8)
     assert not run_members([Corner(), Corner()], black, ["identity"]).heatmaps.any()
+
+
+def of_two(first: float, second: float) -> Logistic:
+    """Two members, two classes: the stacked malignant logit is first * d1 + second * d2, d the members' differences."""
+    return Logistic(weights=[[0, 0, 0, 0], [-first, first, -second, second]], bias=[0, 0.25], n=10)
+
+
+def test_a_stack_of_two_classes_weighs_the_differences_of_the_members_logits():
+    logits = np.array([[[1.0, 3.0]], [[0.5, -0.5]]])
+    assert combined(logits, of_two(2, 5)).tolist() == [[0, 2 * 2 + 5 * -1 + 0.25]]
+
+
+def test_a_constant_added_to_the_logits_of_a_member_changes_no_stack():
+    logits = np.random.default_rng(0).normal(size=(2, 5, 2))
+    moved = logits + np.array([3.0, -7.0])[:, None, None]
+    assert combined(moved, of_two(2, 5)) == pytest.approx(combined(logits, of_two(2, 5)), abs=1e-5)
+
+
+def test_heat_maps_of_a_stack_count_by_what_raises_the_class():
+    assert heat_shares("mean", members=4, classes=2).tolist() == [[0.25] * 4] * 2
+    assert heat_shares(of_two(3, 1), members=2, classes=2) == pytest.approx(np.array([[0.75, 0.25]] * 2))
+    assert heat_shares(of_two(3, -1), members=2, classes=2).tolist() == [[1, 0]] * 2
+    assert heat_shares(of_two(-3, -1), members=2, classes=2).tolist() == [[0.5, 0.5]] * 2
+
+
+def test_a_stack_runs_its_members_and_shows_the_map_of_the_one_that_counts(squares):
+    sides = Logistic(weights=[[0.0] * 6, [0.0] * 6, [0, 0, 0, 0, 0, 2.0]], bias=[0, 0, 1], n=10)
+    found = run_members([Corner(), Corner(step=2, gain=3)], squares, ["identity"], sides)
+    second = Corner(step=2, gain=3).run(squares)
+    assert found.logits[:, 2] == pytest.approx(1 + 2 * (second.logits[:, 2] - second.logits.mean(axis=1)), rel=1e-5)
+    alone = run_members([Corner(step=2), Corner(step=2)], squares, ["identity"]).heatmaps[:, 2]
+    assert found.heatmaps[:, 2, ::7, ::7] == pytest.approx(alone[:, ::3, ::3], abs=1e-4)
+    assert found.heatmaps.dtype == np.float32

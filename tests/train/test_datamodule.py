@@ -77,11 +77,48 @@ def test_labels_that_the_recipe_does_not_list_are_refused(make_recipe):
         LesionData(make_recipe(['classes=["akiec", "bcc", "bkl", "mel", "nv"]']))
 
 
+def test_a_class_with_a_single_lesion_is_refused(make_recipe, split_file, tmp_path):
+    rows = [
+        replace(row, lesion_id="one") if row.label == "vasc" and row.part == "val" else row
+        for row in read_index(split_file)
+    ]
+    write_split([replace(row, fold=None) for row in rows], tmp_path / "split.csv", seed=0)
+    with pytest.raises(DataError, match=r"fewer than 2 validation lesions: vasc \(1\)"):
+        LesionData(make_recipe([f"data.split='{tmp_path / 'split.csv'}'"]))
+
+
+def test_diagnoses_count_as_benign_or_malignant_and_such_labels_stay(make_recipe, split_file, tmp_path):
+    rows = read_index(split_file)
+    assert rows[0].label == "akiec"
+    rows[0] = replace(rows[0], label="malignant")
+    write_split(rows, tmp_path / "split.csv", seed=0)
+    data = LesionData(make_recipe([f"data.split='{tmp_path / 'split.csv'}'", 'classes=["benign", "malignant"]']))
+    assert data.train_counts == [16, 12]
+    assert [FixedImages(data.val_rows, data.recipe)[number][1] for number in (0, 4)] == [1, 0]
+
+
+def test_a_fold_left_out_is_not_learned_from_and_the_val_part_still_selects(make_recipe):
+    data = LesionData(make_recipe(["data.left_out=1"]))
+    assert {(row.part, row.fold) for row in data.train_rows} == {("train", 0)}
+    assert {(row.part, row.fold) for row in data.left_out_rows} == {("train", 1)}
+    assert {row.part for row in data.val_rows} == {"val"}
+    assert (len(data.train_rows), len(data.left_out_rows), len(data.val_rows)) == (14, 14, 14)
+    with pytest.raises(DataError, match="data.left_out is 2, but .* has folds 0, 1"):
+        LesionData(make_recipe(["data.left_out=2"]))
+
+
+def test_an_extra_image_of_a_lesion_in_the_fold_left_out_is_refused(make_recipe, split_file, tmp_path):
+    known = next(row for row in read_index(split_file) if (row.part, row.fold) == ("train", 1))
+    write_index([replace(known, image_id="another", part="", fold=None)], tmp_path / "extra.csv")
+    with pytest.raises(DataError, match=f"in both train and the fold left out: {known.lesion_id}"):
+        LesionData(make_recipe([f"data.extra=['{tmp_path / 'extra.csv'}']", "data.left_out=1"]))
+
+
 @pytest.mark.parametrize(("part", "what"), [("train", "training"), ("val", "validation")])
 def test_a_class_without_an_image_in_a_part_is_refused(make_recipe, split_file, tmp_path, part, what):
     rows = [row for row in read_index(split_file) if (row.part, row.label) != (part, "df")]
     write_split(rows, tmp_path / "split.csv", seed=0)
-    with pytest.raises(DataError, match=f"without a {what} image: df"):
+    with pytest.raises(DataError, match=rf"fewer than 2 {what} lesions: df \(0\)"):
         LesionData(make_recipe([f"data.split='{tmp_path / 'split.csv'}'"]))
 
 

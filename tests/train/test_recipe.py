@@ -33,6 +33,11 @@ SMOKE = RECIPES / "smoke.toml"
         ("trainer.head_epochs=9", "head_epochs may not exceed"),
         ("optimizer.warmup_epochs=4", "less than trainer.epochs"),
         ('classes=["nv", "nv"]', "none of them twice"),
+        ('classes=["malignant", "benign"]', "in the order malignant benign; needed is benign malignant"),
+        ("data={split='a.csv', fold=0, left_out=1}", "data.fold and data.left_out were both given"),
+        ("model.single_logit=true", "single_logit needs two classes, given are 7"),
+        ("model.pooling=flatten", r"flatten.* needs augment\.sides_pixels = \[\[0, 64\]\]"),
+        ("model.pooling=max", "model.pooling: .*'mean' or 'flatten'"),
         ("optimizer", "needed is KEY=VALUE"),
         ("seed.deep=1", "seed is not a table"),
     ],
@@ -79,7 +84,7 @@ def test_a_recipe_survives_json():
     assert Recipe.model_validate_json(json.dumps(recipe.model_dump(mode="json"))) == recipe
 
 
-def test_the_default_recipe_writes_every_key_but_the_fold():
+def test_the_default_recipe_writes_every_key_but_the_folds():
     import tomllib
 
     written = tomllib.loads((RECIPES / "default.toml").read_text())
@@ -90,4 +95,4 @@ def test_the_default_recipe_writes_every_key_but_the_fold():
         for key in (keys if isinstance(keys, dict) else ())
         if key not in written[table]
     ]
-    assert missing == ["data.fold"]
+    assert missing == ["data.fold", "data.left_out"]

@@ -6,15 +6,15 @@ inference reads it, and the two meet nowhere else.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from dermalens.core.spec import PreprocessSpec
-from dermalens.core.taxonomy import CLASSES, MALIGNANT
+from dermalens.core.taxonomy import BINARY, CLASSES, malignant_of, needed_order
 
-FORMAT_VERSION = 1
-"""Raised when a bundle of the new form cannot be read by older code."""
+FORMAT_VERSION: Final = 2
+"""What is written: raised when a bundle of the new form cannot be read by older code. 2 has the stack (`Logistic`)."""
 
 MANIFEST_NAME = "bundle.json"
 
@@ -44,6 +44,27 @@ class Member(_Part):
 
     file: str = Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*\.onnx$")
     sha256: Sha256
+
+
+class Logistic(_Part):
+    """A stacked logistic regression over the members: logits = weights @ x + bias.
+
+    x [M * K] are the logits of member 1, then of member 2 and so on, those of each member less their mean (a constant
+    added to all logits of a softmax says nothing). Fitted on out-of-fold predictions of the train part.
+    D. H. Wolpert, Stacked generalization, Neural Networks 5, 241 (1992).
+    """
+
+    kind: Literal["logistic"] = "logistic"
+    weights: list[list[float]]
+    """[K][M * K], for K classes and M members."""
+    bias: list[float]
+    """[K]."""
+    n: int = Field(ge=0)
+    """Training images that it was fitted on, each predicted by networks that had not seen its lesion."""
+
+
+Combiner = Literal["mean"] | Logistic
+"""The members' logits are averaged, or a regression is made of them."""
 
 
 class Calibration(_Part):
@@ -83,7 +104,7 @@ class Provenance(_Part):
 class Manifest(_Part):
     """What `bundle.json` holds."""
 
-    format_version: Literal[1]
+    format_version: Literal[1, 2]
     name: str = Field(pattern="^[a-z0-9_]+$")
     version: str
     classes: list[str] = Field(min_length=2)
@@ -91,8 +112,8 @@ class Manifest(_Part):
     malignant: list[str] = Field(min_length=1)
     preprocess: PreprocessSpec
     members: list[Member] = Field(min_length=1)
-    combiner: Literal["mean"]
-    """The members' logits are averaged."""
+    combiner: Combiner
+    """How the members' logits become those of the bundle."""
     views: list[View] = Field(min_length=1)
     """The logits of these views of the square are averaged (test-time augmentation)."""
     calibration: Calibration
@@ -104,18 +125,37 @@ class Manifest(_Part):
     intended_use: str
     limits: list[str] = Field(min_length=1)
 
+    @property
+    def combiner_kind(self) -> str:
+        """The word for it: mean or logistic."""
+        return self.combiner if self.combiner == "mean" else self.combiner.kind
+
     @model_validator(mode="after")
     def _fits_together(self) -> Manifest:
-        if set(self.classes) == set(CLASSES) and tuple(self.classes) != CLASSES:
-            raise ValueError(f"classes are in the order {' '.join(self.classes)}; needed is {' '.join(CLASSES)}")
-        if set(self.classes) == set(CLASSES) and set(self.malignant) != set(MALIGNANT):
-            raise ValueError(f"malignant is {' '.join(self.malignant)}; needed is {' '.join(MALIGNANT)}")
+        order = needed_order(self.classes)
+        if tuple(self.classes) != order:
+            raise ValueError(f"classes are in the order {' '.join(self.classes)}; needed is {' '.join(order)}")
+        malignant = malignant_of(self.classes)
+        if order in (CLASSES, BINARY) and set(self.malignant) != set(malignant):
+            raise ValueError(f"malignant is {' '.join(self.malignant)}; needed is {' '.join(malignant)}")
         if not set(self.malignant) < set(self.classes):
             raise ValueError("malignant must name some, not all, of the classes")
         if not len(self.calibration.scale) == len(self.calibration.shift) == len(self.classes):
             raise ValueError(f"calibration needs {len(self.classes)} scales and shifts, one a class")
+        self._check_combiner()
         if self.default_operating_point not in {point.name for point in self.operating_points}:
             raise ValueError(f"default_operating_point {self.default_operating_point!r} is not among operating_points")
         if len(set(self.views)) != len(self.views):
             raise ValueError("views are listed twice")
         return self
+
+    def _check_combiner(self) -> None:
+        if self.combiner == "mean":
+            return
+        classes, inputs = len(self.classes), len(self.members) * len(self.classes)
+        weights, bias = self.combiner.weights, self.combiner.bias
+        if len(weights) != classes or len(bias) != classes or any(len(row) != inputs for row in weights):
+            raise ValueError(
+                f"combiner needs {classes} rows of {inputs} weights ({len(self.members)} members with {classes} "
+                f"classes) and {classes} biases"
+            )

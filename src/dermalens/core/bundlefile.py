@@ -121,7 +121,8 @@ def write_bundle(folder: Path, manifest: Manifest, graphs: Mapping[str, bytes]) 
     """Write a bundle: into a temporary folder beside `folder`, synced to disk, then renamed.
 
     An existing bundle at `folder` is replaced: it is moved aside first and deleted last, so that a crash between
-    the two renames leaves both complete, under hidden names beside `folder`.
+    the two renames leaves both complete, under hidden names beside `folder`. What is written has the newest format,
+    also where `manifest` came from an older bundle.
 
     Raises:
         BundleError: graphs that are not those of the manifest, a folder that holds anything but a bundle, or a disk
@@ -129,6 +130,7 @@ def write_bundle(folder: Path, manifest: Manifest, graphs: Mapping[str, bytes]) 
     """
     _check_complete(manifest, graphs)
     _check_replaceable(folder)
+    manifest = manifest.model_copy(update={"format_version": FORMAT_VERSION})
     content = (manifest.model_dump_json(indent=2) + "\n").encode()
     try:
         _write_atomically(folder.absolute(), {MANIFEST_NAME: content, **graphs})

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from dermalens.core.bundle import Calibration, Measured, OperatingPoint
 from dermalens.core.errors import BundleError
-from dermalens.core.taxonomy import DIAGNOSES
+from dermalens.core.taxonomy import BINARY, DIAGNOSES, is_binary
 
 Logits = NDArray[np.floating]  # [K] or [N, K], before calibration
 Probabilities = NDArray[np.float64]  # [K] or [N, K], the last axis sums to one
@@ -134,6 +134,8 @@ def _apart(first: float, second: float) -> tuple[str, str]:
 
 
 def _about_class(top: str, probabilities: Mapping[str, float], malignant: Sequence[str], is_below: bool) -> str:
+    if is_binary(probabilities):
+        return _about_two_classes(top, probabilities, is_below)
     seen = f"{describe(top)} with {probabilities[top]:.2f}"
     if top in malignant and is_below:
         return (
@@ -147,6 +149,23 @@ def _about_class(top: str, probabilities: Mapping[str, float], malignant: Sequen
             "threshold, which is low because a missed cancer weighs more than a needless visit."
         )
     return f"The most probable class is {seen}."
+
+
+def _about_two_classes(top: str, probabilities: Mapping[str, float], is_below: bool) -> str:
+    other = BINARY[top == BINARY[0]]
+    given, against = _apart(probabilities[top], probabilities[other])
+    seen = f"The most probable class is {top} with {given} against {against} for {other}"
+    if top == BINARY[1] and is_below:
+        return (
+            f"{seen}: that asks for a referral even though the malignant probability stays below the threshold of this "
+            "operating point."
+        )
+    if top == BINARY[0] and not is_below:
+        return (
+            f"{seen}; the malignant probability still reaches the threshold, which is low because a missed cancer "
+            "weighs more than a needless visit."
+        )
+    return f"{seen}."
 
 
 def describe(code: str) -> str:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
+from dermalens.core.taxonomy import is_binary
+
 INTENDED_USE: Final = (
     "Decision support for research and education on dermatoscopic images of a single skin lesion. "
     "Not a medical device: it does not replace an examination by a physician."
@@ -22,6 +24,16 @@ LIMITS: Final = (
     "Does not notice that there is no lesion: a picture of anything with contrast gets an answer.",
     "Sees one square of one image: not the history, not the change over time, not the rest of the skin.",
 )
+
+_BINARY_LIMIT: Final = (
+    "Tells malignant from benign only and names no diagnosis; it has learned from seven kinds of lesion, and any other "
+    "(such as squamous cell carcinoma) is forced into one of the two."
+)
+
+
+def limits_for(classes: Iterable[str]) -> list[str]:
+    """The limits of a bundle with `classes`; two classes have a sentence of their own in the place of the second."""
+    return [LIMITS[0], _BINARY_LIMIT, *LIMITS[2:]] if is_binary(classes) else list(LIMITS)
 
 
 @dataclass(frozen=True, slots=True)

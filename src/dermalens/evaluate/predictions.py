@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from dermalens.core.bundle import Manifest
 from dermalens.core.errors import DataError, name_some
+from dermalens.core.taxonomy import class_of
 from dermalens.data.index import Row
 
 Logits = NDArray[np.float64]  # [images, classes], mean over members and views, before calibration
@@ -31,15 +32,16 @@ def malignant_mask(manifest: Manifest) -> NDArray[np.bool_]:
 
 
 def truth_of(rows: Sequence[Row], classes: Sequence[str]) -> Truth:
-    """The truth of `rows` for a bundle with `classes`.
+    """The truth of `rows` for a bundle with `classes`; a benign/malignant one takes the seven diagnoses as well.
 
     Raises:
         DataError: no rows, or labels that are not among the classes (names up to five).
     """
     if not rows:
         raise DataError("There are no images to evaluate: the index, or the part asked for, is empty.")
-    unknown = sorted({row.label for row in rows} - set(classes))
+    labels = [class_of(row.label, classes) for row in rows]
+    unknown = sorted(set(labels) - set(classes))
     if unknown:
         raise DataError(f"Labels {name_some(unknown)} are not classes of the bundle ({' '.join(classes)}).")
     number = {code: position for position, code in enumerate(classes)}
-    return Truth(np.array([number[row.label] for row in rows]), tuple(row.lesion_id for row in rows))
+    return Truth(np.array([number[label] for label in labels]), tuple(row.lesion_id for row in rows))

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from pydantic import ValidationError
 
 from dermalens.core.errors import ExportError
 from dermalens.models.heads import LesionClassifier
 from dermalens.train.checkpoint import BEST
+from dermalens.train.network import trained_network
 from dermalens.train.notes import NOTES, read_notes
 from dermalens.train.recipe import Recipe
 
@@ -23,6 +23,7 @@ from dermalens.train.recipe import Recipe
 class Run:
     """A finished run, read back."""
 
+    folder: Path
     recipe: Recipe
     notes: Mapping[str, Any]
     classifier: LesionClassifier
@@ -39,21 +40,10 @@ def read_run(folder: Path) -> Run:
         raise ExportError(f"{folder} holds no trained run ({NOTES} and {BEST}). Train one: dermalens train RECIPE")
     try:
         recipe = Recipe.model_validate_json(json.dumps(notes["recipe"]))
-        state = torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
-        classifier = _network(recipe, state)
+        classifier = trained_network(recipe, checkpoint)
     except (KeyError, ValidationError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
         reason = str(error).strip().splitlines()[0]
         raise ExportError(
             f"{folder} is damaged or from another version of DermaLens: {reason}. Train again."
         ) from error
-    return Run(recipe, notes, classifier.eval())
-
-
-def _network(recipe: Recipe, state: Mapping[str, torch.Tensor]) -> LesionClassifier:
-    model = recipe.model
-    classifier = LesionClassifier(
-        model.backbone, classes=len(recipe.classes), weights="none", hidden=model.hidden, dropout=model.dropout
-    )
-    prefix = "network."
-    classifier.load_state_dict({key[len(prefix) :]: value for key, value in state.items() if key.startswith(prefix)})
-    return classifier
+    return Run(folder, recipe, notes, classifier)

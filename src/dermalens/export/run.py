@@ -1,4 +1,4 @@
-"""A training run to a bundle: graph, parity, calibration, operating points, manifest."""
+"""Training runs to a bundle: graphs, parity, calibration, operating points, manifest."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from typing import Final
 import numpy as np
 
 from dermalens.core.bundle import (
+    FORMAT_VERSION,
     Calibration,
+    Combiner,
     Manifest,
     Measured,
     Member,
@@ -22,9 +24,9 @@ from dermalens.core.bundle import (
 )
 from dermalens.core.bundlefile import Bundle, write_bundle
 from dermalens.core.decision import calibrate
-from dermalens.core.errors import DataError
-from dermalens.core.statements import INTENDED_USE, LIMITS, citations, weights_licence
-from dermalens.core.taxonomy import MALIGNANT
+from dermalens.core.errors import DataError, ExportError
+from dermalens.core.statements import INTENDED_USE, citations, limits_for, weights_licence
+from dermalens.core.taxonomy import malignant_of
 from dermalens.data.index import Row
 from dermalens.data.split import Split, read_split
 from dermalens.evaluate.calibrate import Method, fit, operating_points
@@ -34,6 +36,7 @@ from dermalens.export.finished import Run, read_run
 from dermalens.export.graph import to_onnx
 from dermalens.export.parity import LEAST_IMAGES, check_parity
 from dermalens.predict.classifier import Classifier, open_sessions
+from dermalens.predict.session import Session, Squares
 from dermalens.train.recipe import Recipe
 
 VIEWS: Final[Mapping[int, tuple[View, ...]]] = {
@@ -44,7 +47,8 @@ VIEWS: Final[Mapping[int, tuple[View, ...]]] = {
 }
 """Test-time views by their number."""
 
-GRAPH_NAME: Final = "model.onnx"
+ONLY_MEMBER: Final = "model"
+"""Its graph is `model.onnx`."""
 DEFAULT_POINT: Final = "sensitivity_95"
 """A missed cancer weighs more than a needless visit, so the stricter of the two points is the default."""
 
@@ -62,6 +66,19 @@ class ExportOptions:
     prior_correction: float = 0.0
     """See `evaluate.calibrate.fit`."""
     version: str = "1"
+    name: str | None = None
+    """Of the bundle; None for that of the recipe."""
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """How the members of a bundle are joined, and under which names."""
+
+    combiner: Combiner
+    name: str
+    """Of the bundle, where the caller chooses none."""
+    recipe: str
+    """The recipe or, joined by " + ", the recipes that it comes from."""
 
 
 def export_run(folder: Path, target: Path, options: ExportOptions) -> tuple[Bundle, float]:
@@ -71,17 +88,44 @@ def export_run(folder: Path, target: Path, options: ExportOptions) -> tuple[Bund
         ExportError: no run there, or a graph that differs from the checkpoint; then nothing is written.
         DataError: the split cannot be read or is not the one that the run was trained on.
     """
-    run = _at_side(read_run(folder), options.side_pixels)
-    split = _split_of(run, options)
-    rows = validation_rows(run.recipe, split)
-    graph = to_onnx(run.classifier, run.recipe.preprocess.side_pixels)
-    draft = _bundle(graph, _draft(run, split, graph, options))
+    run = read_run(folder)
+    joined = Joined("mean", run.recipe.name, run.recipe.name)
+    bundle, differences = export_members({ONLY_MEMBER: run}, joined, target, options)
+    return bundle, differences[ONLY_MEMBER]
+
+
+def export_members(
+    runs: Mapping[str, Run], joined: Joined, target: Path, options: ExportOptions
+) -> tuple[Bundle, dict[str, float]]:
+    """Write one bundle of several runs that fit together; returns it and the parity difference of each member.
+
+    Raises:
+        ExportError: a graph that differs from its checkpoint; then nothing is written.
+        DataError: the split cannot be read or is not the one that the runs were trained on.
+    """
+    runs = {name: _at_side(run, options.side_pixels) for name, run in runs.items()}
+    first = next(iter(runs.values()))
+    split = _split_of(first, options)
+    rows = validation_rows(first.recipe, split)
+    spec = first.recipe.preprocess
+    graphs = {f"{name}.onnx": to_onnx(run.classifier, spec.side_pixels) for name, run in runs.items()}
+    draft = _bundle(graphs, _draft(runs, graphs, joined, options))
     sessions = open_sessions(draft)
     spread = [rows[i] for i in np.linspace(0, len(rows) - 1, min(len(rows), LEAST_IMAGES)).astype(int)]
-    difference = check_parity(run.classifier, sessions[0], read_squares(spread, run.recipe.preprocess))
+    differences = _parity(runs, sessions, read_squares(spread, spec))
     calibration, points = _fitted(Classifier(draft, sessions), rows, options)
     update = {"calibration": calibration, "operating_points": points}
-    return write_bundle(target, draft.manifest.model_copy(update=update), {GRAPH_NAME: graph}), difference
+    return write_bundle(target, draft.manifest.model_copy(update=update), graphs), differences
+
+
+def _parity(runs: Mapping[str, Run], sessions: Sequence[Session], squares: Squares) -> dict[str, float]:
+    differences = {}
+    for (name, run), session in zip(runs.items(), sessions, strict=True):
+        try:
+            differences[name] = check_parity(run.classifier, session, squares)
+        except ExportError as error:
+            raise ExportError(str(error) if len(runs) == 1 else f"Member {name}: {error}") from error
+    return differences
 
 
 def _at_side(run: Run, side_pixels: int | None) -> Run:
@@ -108,32 +152,33 @@ def validation_rows(recipe: Recipe, split: Split) -> list[Row]:
     return split.part("val") if fold is None else [row for row in split.rows if row.fold == fold]
 
 
-def _bundle(graph: bytes, manifest: Manifest) -> Bundle:
+def _bundle(graphs: Mapping[str, bytes], manifest: Manifest) -> Bundle:
     content = manifest.model_dump_json().encode()
-    return Bundle(manifest, {GRAPH_NAME: graph}, hashlib.sha256(content).hexdigest())
+    return Bundle(manifest, graphs, hashlib.sha256(content).hexdigest())
 
 
-def _draft(run: Run, split: Split, graph: bytes, options: ExportOptions) -> Manifest:
+def _draft(runs: Mapping[str, Run], graphs: Mapping[str, bytes], joined: Joined, options: ExportOptions) -> Manifest:
     """The manifest before calibration, with a placeholder operating point that `_fitted` replaces."""
-    recipe, classes = run.recipe, run.recipe.classes
+    recipe = next(iter(runs.values())).recipe
+    classes = recipe.classes
     unknown = Measured(value=None, low=None, high=None, n=0)
     return Manifest(
-        format_version=1,
-        name=recipe.name,
+        format_version=FORMAT_VERSION,
+        name=options.name or joined.name,
         version=options.version,
         classes=classes,
-        malignant=[code for code in classes if code in (*MALIGNANT, "malignant")],
+        malignant=list(malignant_of(classes)),
         preprocess=recipe.preprocess,
-        members=[Member(file=GRAPH_NAME, sha256=hashlib.sha256(graph).hexdigest())],
-        combiner="mean",
+        members=[Member(file=file, sha256=hashlib.sha256(graph).hexdigest()) for file, graph in graphs.items()],
+        combiner=joined.combiner,
         views=list(options.views),
         calibration=Calibration(method="none", scale=[1.0] * len(classes), shift=[0.0] * len(classes), n=0),
         operating_points=[OperatingPoint(name=DEFAULT_POINT, threshold=0.5, sensitivity=unknown, specificity=unknown)],
         default_operating_point=DEFAULT_POINT,
-        provenance=_provenance(run, split),
+        provenance=_provenance(runs, joined.recipe),
         metrics={},
         intended_use=INTENDED_USE,
-        limits=list(LIMITS),
+        limits=limits_for(classes),
     )
 
 
@@ -148,17 +193,25 @@ def _fitted(
     return calibration, operating_points(score, malignant[truth.labels], truth)
 
 
-def _provenance(run: Run, split: Split) -> Provenance:
-    recipe, notes = run.recipe, run.notes
-    sources = notes["sources"]
-    training = dict(notes.get("training", {}))
-    training |= {key: notes[key] for key in ("git_commit", "extra_sha256", "train_images", "val_images")}
+def _provenance(runs: Mapping[str, Run], recipe: str) -> Provenance:
+    """Each of several runs has its entries of `training` under its own name."""
+    sources = sorted({source for run in runs.values() for source in run.notes["sources"]})
+    first = next(iter(runs.values()))
+    training = _training(first)
+    if len(runs) > 1:
+        training = {f"{name}_{key}": value for name, run in runs.items() for key, value in _training(run).items()}
     return Provenance(
-        recipe=recipe.name,
-        code_version=str(notes["code_version"]),
-        split_sha256=split.sha256,
+        recipe=recipe,
+        code_version=str(first.notes["code_version"]),
+        split_sha256=str(first.notes["split_sha256"]),
         data=citations(sources),
         data_licence=weights_licence(sources),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         training=training,
     )
+
+
+def _training(run: Run) -> dict[str, str | int | float]:
+    notes = run.notes
+    kept = {key: notes[key] for key in ("git_commit", "extra_sha256", "train_images", "val_images")}
+    return {**notes.get("training", {}), **kept}

@@ -17,6 +17,7 @@ from dermalens.predict.prediction import Prediction, Seen, answer
 from dermalens.predict.quality import assess
 from dermalens.predict.session import Outputs, Session, Squares, open_session
 from dermalens.predict.sources import Source, name_of, read_source
+from dermalens.transforms.clean import check_cleaning
 from dermalens.transforms.preprocess import preprocess
 
 DEFAULT_BUNDLE: Final = Path(__file__).resolve().parents[1] / "bundles" / "default"
@@ -63,8 +64,8 @@ class Classifier:
         return replace(prediction, explanation=explanation)
 
     def run(self, squares: Squares) -> Outputs:
-        """Logits before calibration, embedding and heat maps of squares [N, S, S, 3]: means of members and views."""
-        return run_members(self.sessions, squares, self.manifest.views)
+        """Logits before calibration, embedding and heat maps of squares [N, S, S, 3], of all members and views."""
+        return run_members(self.sessions, squares, self.manifest.views, self.manifest.combiner)
 
     def operating_point(self, name: str | None = None) -> OperatingPoint:
         """The operating point called `name`, or the bundle's default.
@@ -84,10 +85,12 @@ def load(bundle: str | Path | None = None, *, threads: int = 1) -> Classifier:
 
     Raises:
         BundleError: the folder is not a complete, undamaged bundle that this version can read.
+        MissingExtraError: a cleaning step of the bundle needs OpenCV, which is not installed.
     """
     if bundle is None and not DEFAULT_BUNDLE.is_dir():
         raise BundleError("This installation has no packaged bundle; name one: --bundle PATH, or load(PATH).")
     loaded = read_bundle(DEFAULT_BUNDLE if bundle is None else Path(bundle))
+    check_cleaning(loaded.manifest.preprocess.clean)
     return Classifier(loaded, open_sessions(loaded, threads=threads))
 
 

@@ -1,4 +1,4 @@
-"""Means over views of a square (test-time augmentation) and over the members of a bundle."""
+"""Means over views of a square (test-time augmentation), and the mean or the stack of the members of a bundle."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
-from dermalens.core.bundle import View
-from dermalens.predict.session import Heatmaps, Outputs, Session, Squares
+from dermalens.core.bundle import Combiner, Logistic, View
+from dermalens.predict.session import Heatmaps, Logits, Outputs, Session, Squares
+
+MemberLogits = NDArray[np.floating]  # [M, N, K], of M members for N images
 
 _VIEWS: Final[dict[View, tuple[bool, int]]] = {
     "identity": (False, 0),
@@ -49,21 +52,56 @@ def run_views(session: Session, squares: Squares, views: Sequence[View]) -> Outp
     )
 
 
-def run_members(sessions: Sequence[Session], squares: Squares, views: Sequence[View]) -> Outputs:
-    """The members' mean logits, their embeddings side by side, and the mean of their heat maps.
+def run_members(
+    sessions: Sequence[Session], squares: Squares, views: Sequence[View], combiner: Combiner = "mean"
+) -> Outputs:
+    """The members' logits put together by `combiner`, their embeddings side by side, and the mean of their heat maps.
 
     The heat maps of two networks have different units: each is divided by its maximum first, so that none drowns
-    the other; those of a single member stay as they are.
+    the other; those of a single member stay as they are. In a stack each counts by `heat_shares`.
     """
     members = [run_views(session, squares, views) for session in sessions]
-    if len(members) == 1:
+    if len(members) == 1 and combiner == "mean":
         return members[0]
     height, width = (max(member.heatmaps.shape[axis] for member in members) for axis in (2, 3))
+    maps = np.stack([_resized(_relative(member.heatmaps), (height, width)) for member in members])
+    shares = heat_shares(combiner, members=len(members), classes=maps.shape[2])
     return Outputs(
-        np.mean([member.logits for member in members], axis=0),
+        combined(np.stack([member.logits for member in members]), combiner),
         np.concatenate([member.embedding for member in members], axis=1),
-        np.mean([_resized(_relative(member.heatmaps), (height, width)) for member in members], axis=0),
+        np.einsum("mnkhw,km->nkhw", maps, shares).astype(np.float32),
     )
+
+
+def combined(logits: MemberLogits, combiner: Combiner) -> Logits:
+    """The logits of the bundle [N, K]: the members' mean, or weights @ x + bias with the x of `stack_inputs`."""
+    if combiner == "mean":
+        return np.asarray(np.mean(logits, axis=0), dtype=np.float32)
+    weights, bias = np.array(combiner.weights), np.array(combiner.bias)
+    return np.asarray(stack_inputs(logits) @ weights.T + bias, dtype=np.float32)
+
+
+def stack_inputs(logits: MemberLogits) -> NDArray[np.float64]:
+    """What the stacked regression takes [N, M * K]: member after member, its logits less their mean."""
+    wide = logits.astype(np.float64)
+    centred = wide - wide.mean(axis=2, keepdims=True)
+    return np.concatenate(list(centred), axis=1)
+
+
+def heat_shares(combiner: Combiner, *, members: int, classes: int) -> NDArray[np.float64]:
+    """How much each member's heat map of a class counts [K, M]; the shares of a class sum to one.
+
+    In a stack that is how much the member's logit of the class raises the stacked logit of the class above the mean of
+    all stacked logits. A member that lowers it has no share, as its map shows what the stack holds against the class;
+    where all do, each counts alike.
+    """
+    equal = np.full((classes, members), 1 / members)
+    if not isinstance(combiner, Logistic):
+        return equal
+    weights = np.array(combiner.weights).reshape(classes, members, classes)
+    raises = np.maximum(np.einsum("kmk->km", weights) - weights.mean(axis=0).T, 0)
+    total = raises.sum(axis=1, keepdims=True)
+    return np.where(total > 0, raises / np.where(total > 0, total, 1), equal)
 
 
 def _relative(heatmaps: Heatmaps) -> Heatmaps:

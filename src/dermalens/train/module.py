@@ -14,10 +14,11 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torchmetrics.classification import MulticlassAUROC, MulticlassRecall
 
 from dermalens.core.errors import TrainingError
-from dermalens.models.heads import LesionClassifier
+from dermalens.models.depthwise import speed_up_depthwise
 from dermalens.models.losses import class_weights, learned_log_prior
 from dermalens.train.checkpoint import MONITOR
 from dermalens.train.freezing import freeze
+from dermalens.train.network import build_network
 from dermalens.train.recipe import Recipe
 from dermalens.transforms.augment import mixed
 
@@ -29,17 +30,9 @@ class LesionModule(lightning.LightningModule):
         super().__init__()
         self.log_prior: Tensor
         self.recipe = recipe
-        model, classes = recipe.model, len(recipe.classes)
-        self.network = LesionClassifier(
-            model.backbone,
-            classes=classes,
-            weights=model.weights,
-            hidden=model.hidden,
-            dropout=model.dropout,
-            drop_path=model.drop_path,
-        )
-        freeze(self.network, frozen=model.frozen, head_only=False)
-        balance = recipe.balance
+        self.network = build_network(recipe)
+        freeze(self.network, frozen=recipe.model.frozen, head_only=False)
+        balance, classes = recipe.balance, len(recipe.classes)
         self.register_buffer("log_prior", _prior(recipe, train_counts))
         self.loss = nn.CrossEntropyLoss(
             weight=class_weights(train_counts, balance.weight_power), label_smoothing=recipe.optimizer.label_smoothing
@@ -55,6 +48,8 @@ class LesionModule(lightning.LightningModule):
 
     def on_fit_start(self) -> None:
         # Static shapes: at a new side torch would otherwise compile for any side, which takes minutes on a CPU.
+        if self.recipe.trainer.precision == "bf16-mixed" and self.device.type == "cpu":
+            speed_up_depthwise(self.network)
         compiled = torch.compile(self.network, dynamic=False) if self.recipe.trainer.compile else self.network
         self._forward = (compiled,)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 import dermalens
 from dermalens.core.errors import TrainingError, name_some
@@ -44,7 +44,7 @@ def start_notes(recipe: Recipe, data: LesionData, folder: Path) -> None:
             "train_counts": dict(zip(recipe.classes, data.train_counts, strict=True)),
             "train_images": len(data.train_rows),
             "val_images": len(data.val_rows),
-            "started": former.get("started", _now()),
+            "started": former.get("started", now()),
         },
     )
 
@@ -65,7 +65,7 @@ def finish_notes(records: Sequence[EpochRecord], device: torch.device, folder: P
         "val_balanced_accuracy": best.val_balanced_accuracy,
         "val_macro_auc": best.val_macro_auc,
     }
-    write_notes(folder, {**read_notes(folder), "ended": _now(), "training": training})
+    write_notes(folder, {**read_notes(folder), "ended": now(), "training": training})
 
 
 def read_notes(folder: Path) -> dict[str, Any]:
@@ -102,20 +102,29 @@ def check_same_run(recipe: Recipe, data: LesionData, folder: Path) -> None:
         former = Recipe.model_validate_json(json.dumps(notes["recipe"]))
     except (KeyError, ValidationError) as error:
         raise TrainingError(f"{folder / NOTES} has no recipe of this version. Choose another --out.") from error
-    before, now = _flat(former.model_dump(mode="json")), _flat(recipe.model_dump(mode="json"))
-    differing = [f"{key} (was {before[key]!r}, is {now[key]!r})" for key in now if before[key] != now[key]]
-    differing = [text for text in differing if not text.startswith(MAY_DIFFER)]
-    if differing:
-        raise TrainingError(
-            f"{folder} holds a run of another recipe: {name_some(differing)}. Resume with the recipe that it was "
-            f"started with (only {', '.join(MAY_DIFFER)} may change), or choose another --out."
-        )
+    check_same_recipe(former, recipe, folder)
     for key, given in (("split_sha256", data.split_sha256), ("extra_sha256", extra_sha256(recipe))):
         if notes.get(key) != given:
             raise TrainingError(
                 f"{folder} holds a run on other data than {recipe.data.split} and data.extra ({key} differs). "
                 "Choose another --out."
             )
+
+
+def check_same_recipe(former: BaseModel, recipe: BaseModel, folder: Path) -> None:
+    """Refuse to go on in `folder` with another recipe, of a run or of an ensemble.
+
+    Raises:
+        TrainingError: keys that differ (up to five).
+    """
+    before, given = _flat(former.model_dump(mode="json")), _flat(recipe.model_dump(mode="json"))
+    changed = [key for key in {**given, **before} if before.get(key) != given.get(key) and not key.endswith(MAY_DIFFER)]
+    if changed:
+        differing = name_some(f"{key} (was {before.get(key)!r}, is {given.get(key)!r})" for key in changed)
+        raise TrainingError(
+            f"{folder} holds a run of another recipe: {differing}. Resume with the recipe that it was "
+            f"started with (only {', '.join(MAY_DIFFER)} may change), or choose another --out."
+        )
 
 
 def device_name(device: torch.device) -> str:
@@ -132,7 +141,8 @@ def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def _now() -> str:
+def now() -> str:
+    """The time in UTC, ISO 8601."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from dermalens.core.errors import RecipeError
 from dermalens.core.spec import PreprocessSpec
-from dermalens.core.taxonomy import CLASSES
+from dermalens.core.taxonomy import CLASSES, needed_order
 from dermalens.transforms.augment_spec import Augment
 
 
@@ -34,6 +34,8 @@ class Data(_Part):
     """Further indices whose images all go to the train part."""
     fold: int | None = Field(default=None, ge=0)
     """Cross-validation: this fold of the split is held out instead of the val part."""
+    left_out: int | None = Field(default=None, ge=0)
+    """Stacking: the images of this fold are not learned from, so that they can be predicted; the val part selects."""
     workers: int = Field(default=1, ge=0)
     """Processes that decode and augment."""
 
@@ -47,6 +49,10 @@ class Model(_Part):
     """"package" (the weight package that the backbone names), "timm" (hub download), "none", or a file."""
     hidden: int = Field(default=0, ge=0)
     """Width of a hidden layer (linear, ReLU, dropout) before the last; 0 for a linear head."""
+    pooling: Literal["mean", "flatten"] = "mean"
+    """What the head takes: the mean of each feature map, or every cell of them, which fixes the side of the images."""
+    single_logit: bool = False
+    """One output z for two classes, whose logits are 0 and z: binary cross-entropy, and the sigmoid of z."""
     dropout: float = Field(default=0.2, ge=0, lt=1)
     """Dropout in the head."""
     drop_path: float = Field(default=0.0, ge=0, lt=1)
@@ -127,7 +133,7 @@ class Recipe(_Part):
     seed: int = Field(ge=0)
     """All that is random follows from it."""
     classes: list[str] = list(CLASSES)
-    """Class codes in the order of the output."""
+    """Class codes in the order of the output; ["benign", "malignant"] takes the seven diagnoses for these two."""
     preprocess: PreprocessSpec
     """The square that the model sees when it predicts."""
     data: Data
@@ -148,6 +154,11 @@ class Recipe(_Part):
         balance, optimizer, trainer = self.balance, self.optimizer, self.trainer
         if len(self.classes) < 2 or len(set(self.classes)) != len(self.classes):
             raise ValueError("classes needs at least two codes, none of them twice")
+        if tuple(self.classes) != needed_order(self.classes):
+            given, needed = " ".join(self.classes), " ".join(needed_order(self.classes))
+            raise ValueError(f"classes are in the order {given}; needed is {needed}")
+        if self.data.fold is not None and self.data.left_out is not None:
+            raise ValueError("data.fold and data.left_out were both given; choose one")
         if balance.sampler_power + balance.weight_power > 1:
             raise ValueError("balance.sampler_power and balance.weight_power together may be 1 at most")
         if trainer.head_epochs > trainer.epochs:
@@ -160,12 +171,32 @@ class Recipe(_Part):
             raise ValueError('trainer.precision "16-mixed" needs a GPU: use "bf16-mixed" or "32-true"')
         return self
 
+    @model_validator(mode="after")
+    def _head_fits(self) -> Recipe:
+        side = self.preprocess.side_pixels
+        if self.model.single_logit and len(self.classes) != 2:
+            raise ValueError(f"model.single_logit needs two classes, given are {len(self.classes)}")
+        if self.model.pooling == "flatten" and {trained for _, trained in self.augment.sides_pixels} != {side}:
+            raise ValueError(
+                f'model.pooling "flatten" needs augment.sides_pixels = [[0, {side}]], the side of preprocess'
+            )
+        return self
+
 
 def read_recipe(source: Path, overrides: Sequence[str] = ()) -> Recipe:
     """Read a recipe and apply overrides such as `optimizer.lr=1e-4` (the value is written as in TOML).
 
     Raises:
         RecipeError: names the file and the path of the first keys that are wrong.
+    """
+    return parse_recipe(read_content(source, overrides), where=str(source))
+
+
+def read_content(source: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
+    """The tables of a TOML file after the overrides, not yet checked.
+
+    Raises:
+        RecipeError: no such file, not TOML, or an override that is none.
     """
     try:
         content = tomllib.loads(source.read_text(encoding="utf-8"))
@@ -177,11 +208,20 @@ def read_recipe(source: Path, overrides: Sequence[str] = ()) -> Recipe:
         raise RecipeError(f"{source} is not TOML: {error}") from error
     for override in overrides:
         _apply(content, override)
+    return content
+
+
+def parse_recipe(content: Mapping[str, Any], *, where: str) -> Recipe:
+    """Check the tables of a recipe; `where` stands before what is wrong with them.
+
+    Raises:
+        RecipeError: names the path of the first keys that are wrong.
+    """
     try:
         return Recipe.model_validate_json(json.dumps(content, default=str).encode())
     except ValidationError as error:
         problems = "; ".join(_problem(item) for item in error.errors()[:5])
-        raise RecipeError(f"{source}: {problems}") from error
+        raise RecipeError(f"{where}: {problems}") from error
 
 
 def _problem(item: Any) -> str:

@@ -8,11 +8,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 from types import NoneType
-from typing import Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from dermalens.train.ensemble_recipe import Stack
 from dermalens.train.recipe import Recipe
 
 _INTRODUCTION = """# The recipe
@@ -22,6 +23,14 @@ error with its path. `dermalens train RECIPE --set optimizer.lr=1e-4` changes a 
 kept in the run folder (`run.json`). Complete examples are in `recipes/`.
 
 This page is made from `src/dermalens/train/recipe.py` by `python -m dermalens.train.recipe_reference`.
+"""
+
+_ENSEMBLES = """## [members.NAME]
+
+The recipe of an ensemble has two or more of these tables, and `model.backbone` in them rather than in `[model]`: each
+is one member, its keys laid over the shared ones, such as `model.backbone = "densenet121"`.
+`classes`, `preprocess` and `data.split` are those of all members. From the command line:
+`--set members.densenet121.trainer.epochs=5`.
 """
 
 _BOUNDS = {"ge": "from {}", "gt": "above {}", "le": "to {}", "lt": "below {}"}
@@ -35,12 +44,27 @@ def recipe_reference() -> str:
         part = _part(field)
         if part:
             sections += [f"## [{name}]\n", f"{_sentence(part.__doc__)}\n", _table(part.model_fields)]
+            sections += [_choice(name, key, kind) for key, inner in part.model_fields.items() for kind in _kinds(inner)]
+    sections += [_ENSEMBLES, "## [stack]\n", f"{_sentence(Stack.__doc__)}\n", _table(Stack.model_fields)]
     return "\n".join(sections)
 
 
 def _part(field: FieldInfo) -> type[BaseModel] | None:
     kind = field.annotation
     return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
+
+
+def _kinds(field: FieldInfo) -> list[type[BaseModel]]:
+    """The tables that a list such as `preprocess.clean` may hold; none for any other field."""
+    inner = get_args(field.annotation)
+    if get_origin(field.annotation) is not list or get_origin(inner[0]) is not Annotated:
+        return []
+    return list(get_args(get_args(inner[0])[0]))
+
+
+def _choice(part: str, key: str, kind: type[BaseModel]) -> str:
+    name = next(iter(kind.model_fields.values())).default
+    return f"### {part}.{key}: {name}\n\n{_sentence(kind.__doc__)}\n\n{_table(kind.model_fields)}"
 
 
 def _table(fields: dict[str, FieldInfo]) -> str:
@@ -63,6 +87,8 @@ def _kind(field: FieldInfo) -> str:
 
 def _type_name(kind: Any) -> str:
     arguments = [argument for argument in get_args(kind) if argument not in (NoneType, ...)]
+    if get_origin(kind) is Annotated:
+        return "tables, described below"
     if get_origin(kind) is Literal:
         return ", ".join(f'"{choice}"' for choice in arguments)
     if get_origin(kind) is tuple:

@@ -1,0 +1,249 @@
+"""An ensemble from drawn pictures to a bundle that answers: folds, resume, stack, parity, benign/malignant answers."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from dermalens.cli.main import app
+from dermalens.core.bundle import Logistic, Manifest
+from dermalens.core.bundlefile import read_bundle
+from dermalens.core.errors import DataError, ExportError, TrainingError
+from dermalens.core.taxonomy import CLASSES, MALIGNANT
+from dermalens.data.index import Row, read_index
+from dermalens.data.split import write_split
+from dermalens.evaluate.judge import read_squares
+from dermalens.evaluate.record import rows_of
+from dermalens.export.finished import read_run
+from dermalens.export.run import ExportOptions
+from dermalens.export.stack import check_alike, export_ensemble
+from dermalens.predict.classifier import load
+from dermalens.predict.ensemble import combined
+from dermalens.train.ensemble import train_ensemble
+from dermalens.train.ensemble_recipe import EnsembleRecipe, read_any_recipe
+from dermalens.train.recipe import read_recipe
+from dermalens.train.run import train
+from tests.drawn_lesions import draw_lesion
+
+RECIPES = Path(__file__).parents[2] / "recipes"
+IN_PART = {"train": 4, "val": 10, "test": 2}  # of each class; parity wants 64 validation images
+CHEAP = (
+    "data.workers=0",
+    "preprocess.side_pixels=48",
+    "preprocess.clean=[]",
+    "augment.sides_pixels=[[0, 48]]",
+    "trainer.epochs=1",
+    "trainer.head_epochs=0",
+    "trainer.batch_size=8",
+    "trainer.accelerator=cpu",
+    "model.weights=none",
+    'members={first={model={backbone="tiny"}}, second={seed=2, model={backbone="tiny", hidden=8}}}',
+)
+
+
+@pytest.fixture(scope="module")
+def split(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("drawn")
+    rows: list[Row] = []
+    for label in CLASSES:
+        for part, count in IN_PART.items():
+            for place in range(count):
+                path = folder / f"{label}_{part}_{place}.png"
+                draw_lesion(len(rows), label, path)
+                fold = None if part == "test" else place % 2
+                rows.append(
+                    Row(path.stem, str(path), label, f"lesion_{path.stem}", source="drawn", part=part, fold=fold)
+                )
+    write_split(rows, folder / "split.csv", seed=0)
+    return folder / "split.csv"
+
+
+def ensemble_of(split: Path, *changes: str) -> EnsembleRecipe:
+    recipe = read_any_recipe(RECIPES / "lesionlens.toml", [f"data.split='{split}'", *CHEAP, *changes])
+    assert isinstance(recipe, EnsembleRecipe)
+    return recipe
+
+
+def written(folder: Path) -> dict[str, int]:
+    """When each file of a run was written."""
+    return {str(path.relative_to(folder)): path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture(scope="module")
+def resumed(split: Path) -> tuple[Path, list[str], dict[str, int]]:
+    """An ensemble stopped in the second fold of its second member and resumed; the titles and the files at the stop."""
+    torch.set_num_threads(1)
+    recipe, folder, titles = ensemble_of(split), split.parent / "ensemble", []
+
+    def stop(title):
+        titles.append(title)
+        if title == "second, fold 1 of 0 to 1":
+            raise TrainingError("stopped by the test")
+        return ()
+
+    with pytest.raises(TrainingError, match="stopped by the test"):
+        train_ensemble(recipe, folder, watch=stop)
+    at_stop = written(folder)
+    with pytest.raises(TrainingError, match="already holds an ensemble. Continue it with --resume"):
+        train_ensemble(recipe, folder)
+    train_ensemble(recipe, folder, resume=True)
+    return folder, titles, at_stop
+
+
+@pytest.fixture(scope="module")
+def bundle_folder(resumed: tuple[Path, list[str], dict[str, int]]) -> Path:
+    target = resumed[0].parent / "bundle"
+    result = CliRunner().invoke(app, ["export", str(resumed[0]), "--out", str(target)])
+    assert result.exit_code == 0, result.output
+    assert "members: first, second; combiner: logistic" in result.stdout
+    return target
+
+
+def manifest_of(folder: Path) -> Manifest:
+    return read_bundle(folder).manifest
+
+
+def test_an_ensemble_resumes_at_the_member_and_fold_it_was_in(resumed) -> None:
+    folder, titles, at_stop = resumed
+    assert titles == [
+        "first, fold 0 of 0 to 1",
+        "first, fold 1 of 0 to 1",
+        "first, the whole train part",
+        "second, fold 0 of 0 to 1",
+        "second, fold 1 of 0 to 1",
+    ]
+    after = written(folder)
+    assert {name: after[name] for name in at_stop if name != "ensemble.json"} == {
+        name: time for name, time in at_stop.items() if name != "ensemble.json"
+    }
+    assert {"second/fold_1.csv", "second/best.ckpt"} <= after.keys() - at_stop.keys()
+
+
+def test_each_training_image_is_predicted_once_by_a_network_that_has_not_seen_its_fold(resumed, split: Path) -> None:
+    folder = resumed[0]
+    rows = {row.image_id: row for row in read_index(split) if row.part == "train"}
+    seen: list[str] = []
+    for fold in (0, 1):
+        with (folder / "first" / f"fold_{fold}.csv").open() as stream:
+            table = list(csv.DictReader(stream))
+        assert {rows[line["image_id"]].fold for line in table} == {fold}
+        assert all((line["label"] == "malignant") == (rows[line["image_id"]].label in MALIGNANT) for line in table)
+        notes = json.loads((folder / "first" / f"fold_{fold}" / "run.json").read_text())
+        assert notes["train_images"] + len(table) == len(rows)
+        assert notes["recipe"]["data"]["left_out"] == fold
+        assert not (folder / "first" / f"fold_{fold}" / "best.ckpt").exists()
+        seen += [line["image_id"] for line in table]
+    assert sorted(seen) == sorted(rows)
+
+
+def test_the_bundle_holds_the_members_and_their_regression(bundle_folder: Path) -> None:
+    manifest = manifest_of(bundle_folder)
+    assert (manifest.name, manifest.classes, manifest.malignant) == (
+        "lesionlens",
+        ["benign", "malignant"],
+        ["malignant"],
+    )
+    assert [member.file for member in manifest.members] == ["first.onnx", "second.onnx"]
+    assert isinstance(manifest.combiner, Logistic)
+    assert manifest.combiner.n == 28
+    assert manifest.calibration.n == 70
+    assert manifest.provenance.training["second_train_images"] == 28
+    assert manifest.provenance.recipe == "lesionlens"
+
+
+def test_the_bundle_answers_with_the_regression_of_its_members(bundle_folder: Path, resumed, split: Path) -> None:
+    classifier = load(bundle_folder)
+    squares = read_squares(rows_of(split, "test"), classifier.manifest.preprocess)
+    images = torch.from_numpy(squares.copy()).permute(0, 3, 1, 2).float() / 255
+    with torch.inference_mode():
+        logits = [read_run(resumed[0] / name).classifier(images).numpy() for name in ("first", "second")]
+    expected = combined(np.stack(logits), classifier.manifest.combiner)
+    np.testing.assert_allclose(classifier.run(squares).logits, expected, atol=1e-3)
+
+
+def test_a_benign_malignant_bundle_answers_in_the_keys_of_every_bundle(bundle_folder: Path, split: Path) -> None:
+    image, maps = split.parent / "mel_test_0.png", split.parent / "maps"
+    words = ["predict", str(image), "--bundle", str(bundle_folder)]
+    result = CliRunner().invoke(app, [*words, "--json", "--heatmap", str(maps)])
+    assert result.exit_code == 0, result.output
+    answer = json.loads(result.stdout)
+    assert list(answer["probabilities"]) == ["benign", "malignant"]
+    assert answer["diagnosis"] == max(answer["probabilities"], key=answer["probabilities"].get)
+    assert answer["malignant_probability"] == answer["probabilities"]["malignant"]
+    assert answer["decision"] in ("refer", "reassure")
+    assert Path(answer["heatmap"]).is_file()
+    assert any("malignant from benign only" in limit for limit in answer["limits"])
+    table = CliRunner().invoke(app, words).stdout
+    assert f"Looks {answer['diagnosis']} (probability {answer['probabilities'][answer['diagnosis']]:.2f})" in table
+    row = next(csv.DictReader(io.StringIO(CliRunner().invoke(app, [*words, "--csv"]).stdout)))
+    assert float(row["malignant"]) == answer["malignant_probability"]
+
+
+def test_a_benign_malignant_bundle_is_judged_on_the_seven_diagnoses(bundle_folder: Path, split: Path) -> None:
+    result = CliRunner().invoke(app, ["evaluate", str(bundle_folder), str(split), "--record", "--json"])
+    assert result.exit_code == 0, result.output
+    figures = json.loads(result.stdout)
+    assert figures["melanoma_auc"]["value"] is None
+    assert (figures["sensitivity_malignant"]["n"], figures["sensitivity_benign"]["n"]) == (6, 8)
+    assert figures["malignant_auc"] == figures["macro_auc"]
+    card = CliRunner().invoke(app, ["card", str(bundle_folder)]).stdout
+    assert "- members: first, second; a logistic regression of their logits, fitted on 28 out-of-fold" in card
+
+
+def test_runs_that_were_trained_alone_are_averaged(resumed, tmp_path: Path) -> None:
+    runs = [str(resumed[0] / name) for name in ("first", "second")]
+    without = CliRunner().invoke(app, ["export", *runs])
+    assert (without.exit_code, "say where" in without.stderr) == (2, True)
+    result = CliRunner().invoke(app, ["export", *runs, "--out", str(tmp_path / "mean"), "--name", "both"])
+    assert result.exit_code == 0, result.output
+    manifest = manifest_of(tmp_path / "mean")
+    assert (manifest.combiner, manifest.name) == ("mean", "both")
+    assert manifest.provenance.recipe == "lesionlens_first + lesionlens_second"
+
+
+def test_runs_with_other_classes_another_split_or_side_are_refused_and_named(
+    resumed, split: Path, tmp_path: Path
+) -> None:
+    smoke = [f"data.split='{split}'", "data.workers=0", "trainer.epochs=1", "data.fold=0"]
+    train(read_recipe(RECIPES / "smoke.toml", smoke), tmp_path / "seven")
+    runs = [str(resumed[0] / "first"), str(tmp_path / "seven")]
+    result = CliRunner().invoke(app, ["export", *runs, "--out", str(tmp_path / "bundle")])
+    assert result.exit_code == 2
+    assert "smoke has the classes akiec bcc bkl df mel nv vasc, lesionlens_first benign malignant" in result.stderr
+    assert "smoke has the held-out part fold 0, lesionlens_first val" in result.stderr
+    assert not (tmp_path / "bundle").exists()
+    first = read_run(resumed[0] / "first")
+    notes = tmp_path / "seven" / "run.json"
+    notes.write_text(notes.read_text().replace(first.notes["split_sha256"], "0" * 64))
+    with pytest.raises(ExportError, match="smoke has the split 000000000000, lesionlens_first"):
+        check_alike({"lesionlens_first": first, "smoke": read_run(tmp_path / "seven")})
+
+
+def test_an_ensemble_that_is_not_complete_is_not_exported(resumed, tmp_path: Path) -> None:
+    source = resumed[0]
+    for name in ("ensemble.json", "first/run.json", "first/best.ckpt", "second/run.json", "second/best.ckpt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes((source / name).read_bytes())
+    with pytest.raises(TrainingError, match="the ensemble is not complete. Go on with --resume"):
+        export_ensemble(tmp_path, tmp_path / "bundle", ExportOptions())
+
+
+def test_a_stack_on_a_split_without_folds_says_how_to_get_them(split: Path, tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    write_split([replace(row, fold=None) for row in read_index(split)], tmp_path / "plain.csv", seed=0)
+    with pytest.raises(DataError, match="has no folds, which a stack needs .*data split INDEX --folds 5"):
+        train_ensemble(ensemble_of(tmp_path / "plain.csv"), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_ensemble_resumed_with_another_recipe_is_refused(resumed, split: Path) -> None:
+    with pytest.raises(TrainingError, match=r"members.first.optimizer.lr \(was 0.0001, is 0.1\)"):
+        train_ensemble(ensemble_of(split, "optimizer.lr=0.1"), resumed[0], resume=True)
