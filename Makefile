@@ -68,7 +68,7 @@ clean: ## remove both environments and all caches
 
 .venv/requirements: requirements/dev.txt | .venv/bin/python
 	@echo 'Installing all extras and development tools into .venv (about 6 GB, a few minutes) ...'
-	.venv/bin/python $(PIP_INSTALL) --require-hashes -r requirements/dev.txt
+	.venv/bin/python $(PIP_INSTALL) --no-deps --require-hashes -r requirements/dev.txt
 	@touch $@
 
 .venv-base/requirements: requirements/base.txt requirements/build.txt | .venv-base/bin/python

@@ -6,10 +6,10 @@ import json
 import sys
 from pathlib import Path
 
-from benchmarks import single_image
+from benchmarks import cleaning, single_image
 
 RESULTS = Path(__file__).resolve().parent / "results"
-BENCHMARKS = {"single_image": single_image.measure}
+BENCHMARKS = {"single_image": single_image.measure, "cleaning": cleaning.measure}
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-PACKAGES = ("dermalens", "numpy", "onnxruntime", "pillow", "timm", "torch")
+PACKAGES = ("dermalens", "numpy", "onnxruntime", "opencv-python-headless", "pillow", "timm", "torch")
 
 
 def median_ms(call: Callable[[], object], *, repeats: int = 30, warm_up: int = 3) -> float:

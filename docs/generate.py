@@ -16,21 +16,28 @@ from pathlib import Path
 
 from dermalens.core.bundlefile import read_bundle
 from dermalens.evaluate.card import model_card
+from dermalens.evaluate.systems import read_systems
+from dermalens.evaluate.systems_page import systems_page
 from dermalens.predict.classifier import DEFAULT_BUNDLE
 from dermalens.train.recipe_reference import recipe_reference
 
 ROOT = Path(__file__).resolve().parents[1]
 COMMANDS = (
     "predict",
+    "compare",
     "data",
     "data index",
     "data split",
     "data audit",
     "data cache",
+    "data folders",
+    "data balance",
     "train",
     "export",
     "evaluate",
+    "gallery",
     "card",
+    "demo",
 )
 BLOCK = re.compile(r"(<!-- generated: (?P<name>[a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -90,6 +97,30 @@ def speed() -> str:
     return "\n".join([*head, *rows, "", note]) + "\n"
 
 
+def layouts() -> str:
+    """What the commands that lay out class folders printed for a real split."""
+    content = json.loads((ROOT / "docs/examples/layouts.json").read_text(encoding="utf-8"))
+    return fenced("\n\n".join(f"$ dermalens {command}\n{output}" for command, output in content["outputs"].items()))
+
+
+def made_images() -> str:
+    """The first lines of a real `made.csv`."""
+    return fenced(json.loads((ROOT / "docs/examples/layouts.json").read_text(encoding="utf-8"))["made"])
+
+
+def cleaning_times() -> str:
+    """The benchmark of the cleaning steps."""
+    result = json.loads((ROOT / "benchmarks/results/cleaning.json").read_text(encoding="utf-8"))
+    rows = [f"| `{step}` | {milliseconds:g} ms |" for step, milliseconds in result["steps_ms"].items()]
+    machine, side = result["machine"], result["side_pixels"]
+    note = (
+        f"CPU time of one {side} x {side} square on one thread of {machine['processor']}, OpenCV "
+        f"{machine['version_opencv-python-headless']}; decoding and resizing a 600 x 450 JPEG to it takes "
+        f"{result['decode_and_resize_ms']:g} ms. `make bench ARGS=cleaning` measures anew."
+    )
+    return "\n".join(["| step | time |", "|---|---|", *rows, "", note]) + "\n"
+
+
 def commands() -> str:
     """The help of every command."""
     sections = [f"## dermalens {name}\n\n{fenced(run_dermalens(*name.split(), '--help'))}" for name in COMMANDS]
@@ -102,18 +133,27 @@ def card() -> str:
     return model_card(bundle.manifest, bundle.sha256)
 
 
+def systems() -> str:
+    """The table of the published systems."""
+    return systems_page(read_systems(ROOT / "results/systems.json"))
+
+
 BLOCKS: dict[str, Callable[[], str]] = {
     "drawn-answer": drawn_answer,
     "real-answers": real_answers,
     "figures": figures,
     "speed": speed,
+    "layouts": layouts,
+    "made-images": made_images,
+    "cleaning-times": cleaning_times,
 }
 PAGES: dict[str, Callable[[], str]] = {
     "docs/reference/commands.md": commands,
     "docs/reference/recipe.md": recipe_reference,
+    "docs/reference/systems.md": systems,
     "docs/model-cards/default.md": card,
 }
-FILLED = ("README.md",)
+FILLED = ("README.md", "docs/how-to/clean-and-balance.md")
 
 
 def contents() -> dict[str, str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import dermalens
-from dermalens.train.recipe import read_recipe
+from dermalens.train.ensemble_recipe import read_any_recipe
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "dermalens"
@@ -23,7 +23,7 @@ VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "misc"}
 BROAD = {"Exception", "BaseException"}
 
 TORCH = ("torch", "torchvision", "timm", "lightning", "pytorch_lightning", "torchmetrics", "onnx", "onnxscript")
-EXTRAS = (*TORCH, "sklearn", "scipy", "matplotlib")
+EXTRAS = (*TORCH, "cv2", "gradio", "sklearn", "scipy", "matplotlib")
 WITH_TORCH = ("models", "train", "export", "transforms.augment", "evaluate.gradcam")
 """Parts of the package that may import torch; everything else must do without."""
 WITH_EXTRAS = (*WITH_TORCH, "evaluate")
@@ -149,4 +149,4 @@ def test_there_are_recipes() -> None:
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_every_recipe_parses_and_is_named_as_its_file(path: Path) -> None:
-    assert read_recipe(path).name == path.stem
+    assert read_any_recipe(path).name == path.stem

@@ -15,7 +15,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
-from dermalens.core.bundle import Calibration, Manifest, Measured, Member, OperatingPoint, Provenance
+from dermalens.core.bundle import FORMAT_VERSION, Calibration, Manifest, Measured, Member, OperatingPoint, Provenance
 from dermalens.core.bundlefile import Bundle, write_bundle
 from dermalens.core.spec import PreprocessSpec
 from dermalens.core.taxonomy import CLASSES, MALIGNANT
@@ -95,7 +95,7 @@ def tiny_manifest(graphs: dict[str, bytes], **changes: Any) -> Manifest:
         for name, at, found in (("sensitivity_90", 0.3, 0.9), ("sensitivity_95", 0.1, 0.95))
     ]
     fields: dict[str, Any] = {
-        "format_version": 1,
+        "format_version": FORMAT_VERSION,
         "name": "tiny",
         "version": "1.0",
         "classes": list(CLASSES),

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 from dermalens.cli.progress import counting
 from dermalens.core.errors import DermaLensError, ImageError, name_some
@@ -54,6 +55,7 @@ class Failed:
 
 
 Row = Answered | Failed
+AnyRow = TypeVar("AnyRow")
 
 
 def answers(classifier: Classifier, request: Request) -> Iterator[Row]:
@@ -151,7 +153,7 @@ def _printable(text: str) -> str:
     return os.fsencode(text).decode("utf-8", "backslashreplace")
 
 
-def with_progress(rows: Iterable[Row], *, total: int, streams: bool) -> Iterator[Row]:
+def with_progress(rows: Iterable[AnyRow], *, total: int, streams: bool) -> Iterator[AnyRow]:
     """The same rows, with a bar on standard error while there are several to wait for and none is shown yet."""
     if total == 1 or (streams and sys.stdout.isatty()):
         yield from rows

@@ -1,10 +1,10 @@
-"""`dermalens data`: from images on disk to an index, a split, an audit and a reduced copy."""
+"""`dermalens data`: from images on disk to an index, a split, an audit, and copies: reduced, in folders, balanced."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -144,14 +144,84 @@ def cache(
 ) -> None:
     """Copy the images at reduced size, with their index, for fast training or another machine."""
     from dermalens.data.cache import Reduction, copy_reduced
-    from dermalens.data.index import read_index
+    from dermalens.data.index import index_file, read_index
 
     reduction = Reduction(side, quality)
     rows = read_index(index)
     with counting(len(rows), "Copying images") as advance:
-        copy = copy_reduced(rows, index, out, reduction=reduction, advance=advance)
+        copy = copy_reduced(rows, index_file(index), out, reduction=reduction, advance=advance)
     typer.echo(
         f"{copy.images:,} images, {copy.n_bytes / 1e6:.1f} MB in {out}"
         + (f" ({copy.already_there:,} were there)" if copy.already_there else "")
     )
     say(f"Next: use {copy.index} in the recipe, in the place of {index}")
+
+
+@app.command()
+def folders(
+    split: Annotated[Path, typer.Argument(help="A split.")],
+    out: Annotated[Path, typer.Option(help="Folder to make.")],
+    copy: Annotated[bool, typer.Option("--copy", help="Copy the images; otherwise they are linked.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Lay a split out as OUT/{train,val,test}/{class}, for programs that read class folders; links by default."""
+    from dermalens.data.folders import lay_out_split, thin_classes
+    from dermalens.data.split import read_split
+
+    with counting(len(read_split(split).rows), "Laying out images") as advance:
+        rows = lay_out_split(split, out, copy=copy, advance=advance)
+    _warn_of(thin_classes(rows))
+    if as_json:
+        typer.echo(json.dumps({**_summary(rows, out), "copied": copy}))
+        return
+    typer.echo(f"{_table(rows)}\n\n{len(rows):,} images {'copied' if copy else 'linked'} to {out}")
+    say(f"Next: {out} takes the place of the split in every command and recipe, such as dermalens data audit {out}")
+
+
+@app.command()
+def balance(  # noqa: PLR0913  (each is an option of the command)
+    split: Annotated[Path, typer.Argument(help="A split without folds.")],
+    out: Annotated[Path, typer.Option(help="Folder to make.")],
+    per_class: Annotated[int | None, typer.Option(metavar="N", help="Images of each class in train.")] = None,
+    to_largest: Annotated[
+        bool, typer.Option("--to-largest", help="As many of each as the largest class has (the default).")
+    ] = False,
+    seed: Annotated[int, typer.Option(min=0, help="Of the random changes: the same seed gives the same images.")] = 0,
+    copy: Annotated[bool, typer.Option("--copy", help="Copy the original images; otherwise they are linked.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Lay a split out as class folders whose train part is balanced by made images of the rarer classes.
+
+    Made images are turned, mirrored, enlarged, shifted and relit ones of train; val and test stay as they are.
+    """
+    from dermalens.data.balance import plan_balance, rows_to_balance, write_balanced
+    from dermalens.data.folders import thin_classes
+
+    if to_largest and per_class is not None:
+        raise typer.BadParameter("--per-class and --to-largest were both given; choose one.")
+    plan = plan_balance(rows_to_balance(split), per_class=per_class, seed=seed)
+    with counting(len(plan.rows) + len(plan.making), "Making images") as advance:
+        rows = write_balanced(plan, out, seed=seed, copy=copy, advance=advance)
+    _warn_of(thin_classes(rows))
+    if as_json:
+        made = {label: dict(zip(("kept", "made", "left_out"), n, strict=True)) for label, n in plan.counts.items()}
+        typer.echo(json.dumps({**_summary(rows, out), "train": made, "seed": seed}))
+        return
+    typer.echo("\n".join([*_before_and_after(plan.counts), "", f"{len(rows):,} images in {out}"]))
+    say(f"Next: {out} takes the place of the split in a recipe, such as --set data.split={out}")
+
+
+def _before_and_after(counts: Mapping[str, tuple[int, int, int]]) -> list[str]:
+    head = "Images of train  " + "".join(word.rjust(10) for word in ("before", "made", "left out", "after"))
+    lines = [
+        f"  {label:<15}" + "".join(f"{n:>10,}" for n in (kept + left_out, made, left_out, kept + made))
+        for label, (kept, made, left_out) in counts.items()
+    ]
+    return [head, *lines, "val and test: not changed"]
+
+
+def _warn_of(thin: Sequence[str]) -> None:
+    from dermalens.core.errors import name_some
+
+    if thin:
+        say(f"Fewer than two lesions: {name_some(thin)}. A figure for such a class says nothing.")

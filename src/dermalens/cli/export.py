@@ -1,12 +1,18 @@
-"""`dermalens export`: a training run to a bundle."""
+"""`dermalens export`: training runs to a bundle."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from dermalens.core.bundlefile import Bundle
+    from dermalens.export.run import ExportOptions
 
 
 class CalibrationMethod(StrEnum):
@@ -17,8 +23,17 @@ class CalibrationMethod(StrEnum):
     NONE = "none"
 
 
+def _checked_name(name: str | None) -> str | None:
+    if name is not None and not re.fullmatch("[a-z0-9_]+", name):
+        raise typer.BadParameter(f"{name} given; needed are a-z, 0-9 and _")
+    return name
+
+
 def export(  # noqa: PLR0913  (each is an option of the command)
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a training run.")],
+    runs: Annotated[
+        list[Path],
+        typer.Argument(metavar="RUN...", help="Folder of a training run or ensemble; several runs are averaged."),
+    ],
     out: Annotated[Path | None, typer.Option(metavar="PATH", help="Bundle to write; RUN/bundle if not given.")] = None,
     split: Annotated[
         Path | None, typer.Option(metavar="CSV", help="The split, where the recipe's path is old.")
@@ -34,19 +49,51 @@ def export(  # noqa: PLR0913  (each is an option of the command)
         float, typer.Option(min=0, max=1, help="0: the classes as frequent as in the data; 1: all equally frequent.")
     ] = 0.0,
     version: Annotated[str, typer.Option(help="Version of the bundle.")] = "1",
+    name: Annotated[
+        str | None, typer.Option(callback=_checked_name, help="Name of the bundle; the recipe's if not given.")
+    ] = None,
 ) -> None:
-    """Write the bundle of a run: ONNX graph with heat maps, calibration and operating points, checked for parity."""
+    """Write the bundle of a run: ONNX graph with heat maps, calibration and operating points, checked for parity.
+
+    An ensemble gives a bundle with a graph for each member and their stacked regression; several runs give the mean.
+    """
     from dermalens.cli.extras import needing
 
     with needing("train", "Exporting a run"):
-        from dermalens.export.run import VIEWS, ExportOptions, export_run
+        from dermalens.export.run import VIEWS, ExportOptions
     if views not in VIEWS:
         raise typer.BadParameter(f"{views} views given; choose 1, 2, 4 or 8", param_hint="--views")
-    options = ExportOptions(split, side, VIEWS[views], calibration.value, prior_correction, version)
-    target = out or run / "bundle"
-    bundle, difference = export_run(run, target, options)
+    options = ExportOptions(split, side, VIEWS[views], calibration.value, prior_correction, version, name)
+    target = _target(runs, out)
+    bundle, differences = _export(runs, target, options)
+    _say(bundle, differences, target)
+    typer.echo(f"Next: dermalens evaluate {target} {split or 'SPLIT'} --record", err=True)
+
+
+def _target(runs: Sequence[Path], out: Path | None) -> Path:
+    if out is None and len(runs) > 1:
+        raise typer.BadParameter("several runs make one bundle; say where", param_hint="--out")
+    return out or runs[0] / "bundle"
+
+
+def _say(bundle: Bundle, differences: Mapping[str, float], target: Path) -> None:
     megabytes = sum(len(graph) for graph in bundle.graphs.values()) / 1e6
+    difference = max(differences.values())
     typer.echo(f"{target}: {megabytes:.1f} MB, largest difference from the checkpoint {difference:.1e}")
+    if len(differences) > 1:
+        typer.echo(f"  members: {', '.join(differences)}; combiner: {bundle.manifest.combiner_kind}")
     for point in bundle.manifest.operating_points:
         typer.echo(f"  {point.name}: threshold {point.threshold:.4f} on the malignant probability")
-    typer.echo(f"Next: dermalens evaluate {target} {split or 'SPLIT'} --record", err=True)
+
+
+def _export(runs: Sequence[Path], target: Path, options: ExportOptions) -> tuple[Bundle, dict[str, float]]:
+    """One bundle of one run, of one ensemble or of several runs; with the parity difference of each member."""
+    from dermalens.export.run import export_run
+    from dermalens.export.stack import export_ensemble, export_mean, is_ensemble
+
+    if len(runs) > 1:
+        return export_mean(runs, target, options)
+    if is_ensemble(runs[0]):
+        return export_ensemble(runs[0], target, options)
+    bundle, difference = export_run(runs[0], target, options)
+    return bundle, {bundle.manifest.members[0].file: difference}

@@ -20,10 +20,10 @@ from rich.text import Text
 from dermalens.cli.answers import Answered, Failed, Row
 from dermalens.core.bundle import Manifest
 from dermalens.core.decision import RECOMMENDATIONS, Verdict
-from dermalens.core.taxonomy import DIAGNOSES
+from dermalens.core.taxonomy import BINARY, DIAGNOSES, is_binary
 from dermalens.predict.prediction import Prediction
 
-_HEADLINES: dict[Verdict, tuple[str, str]] = {
+HEADLINES: dict[Verdict, tuple[str, str]] = {
     "refer": ("REFER: show this lesion to a dermatologist", "bold red"),
     "reassure": ("REASSURE: no referral from this image alone", "bold green"),
     "abstain": ("ABSTAIN: this picture cannot be judged", "bold yellow"),
@@ -115,22 +115,32 @@ def _print_table(console: Console, known: list[Row], manifest: Manifest) -> None
         console.print(_in_full(known[0]))
     else:
         console.print(_compact(known), _summary(known))
-    console.print(_section("Limits", manifest.limits), Text(f"Bundle: {manifest.name} {manifest.version}", "dim"))
+    console.print(section("Limits", manifest.limits), Text(f"Bundle: {manifest.name} {manifest.version}", "dim"))
 
 
 def _in_full(row: Answered) -> Group:
     prediction = row.prediction
-    parts = [Text(prediction.image, "bold"), Text(*_HEADLINES[prediction.decision]), Text()]
+    parts = [Text(prediction.image, "bold"), Text(*HEADLINES[prediction.decision]), Text()]
     if prediction.decision != "abstain":
-        parts += [Text(f"Malignant probability {prediction.malignant_probability:.2f}")]
+        parts += [Text(f"Malignant probability {prediction.malignant_probability:.2f}"), *_two_class_line(prediction)]
     sections = [
-        _section("Why", prediction.reasons),
-        _section("Next step", (prediction.recommendation,)),
-        *([_section("About the picture", prediction.notes)] if prediction.notes else []),
-        *([_section("Heat map", (row.heatmap,))] if row.heatmap else []),
+        section("Why", prediction.reasons),
+        section("Next step", (prediction.recommendation,)),
+        *([section("About the picture", prediction.notes)] if prediction.notes else []),
+        *([section("Heat map", (row.heatmap,))] if row.heatmap else []),
     ]
     classes = [_classes(prediction)] if prediction.decision != "abstain" else []
     return Group(*parts, *classes, Text(), *sections)
+
+
+def _two_class_line(prediction: Prediction) -> list[Text]:
+    """What published apps print as "Skin Cancer Detected" or "No Skin Cancer", said with its limits."""
+    if not is_binary(prediction.probabilities):
+        return []
+    shown = f"{prediction.probabilities[prediction.diagnosis]:.2f}"
+    if prediction.diagnosis == BINARY[1]:
+        return [Text(f"Looks malignant (probability {shown}): skin cancer is possible, not proven")]
+    return [Text(f"Looks benign (probability {shown}): skin cancer is not ruled out")]
 
 
 def _classes(prediction: Prediction) -> Table:
@@ -138,11 +148,11 @@ def _classes(prediction: Prediction) -> Table:
     table = Table(title="Most probable classes", box=None, show_header=False, title_justify="left", title_style="bold")
     ordered = sorted(prediction.probabilities.items(), key=lambda entry: -entry[1])
     for code, probability in ordered[:_SHOWN_CLASSES]:
-        table.add_row(f"{probability:.2f}", code, _names(code))
+        table.add_row(f"{probability:.2f}", code, both_names(code))
     return table
 
 
-def _names(code: str) -> str:
+def both_names(code: str) -> str:
     """Clinical and lay name, such as "dermatofibroma: benign firm skin nodule"; the lay name alone if it has both."""
     if code not in DIAGNOSES:
         return ""
@@ -150,7 +160,8 @@ def _names(code: str) -> str:
     return lay_name if lay_name.startswith(name) else f"{name}: {lay_name}"
 
 
-def _section(title: str, sentences: Iterable[str]) -> Group:
+def section(title: str, sentences: Iterable[str]) -> Group:
+    """A title and indented sentences."""
     lines = [Padding(Text(sentence), (0, 0, 0, 2)) for sentence in sentences]
     return Group(Text(title, "bold"), *lines, Text())
 
@@ -162,15 +173,16 @@ def _compact(rows: list[Row]) -> Table:
     table.add_column("Malignant", justify="right")
     table.add_column("Most probable class", overflow="fold")
     for row in rows:
-        table.add_row(*_cells(row))
+        table.add_row(*cells(row))
     return table
 
 
-def _cells(row: Row) -> tuple[Text, ...]:
+def cells(row: Row) -> tuple[Text, ...]:
+    """Of the table of several images: image, decision, malignant probability, most probable class or the reason."""
     if isinstance(row, Failed):
         return Text(row.image), Text("error", "bold red"), Text("-"), Text(row.error, "red")
     prediction = row.prediction
-    decision = Text(prediction.decision, _HEADLINES[prediction.decision][1])
+    decision = Text(prediction.decision, HEADLINES[prediction.decision][1])
     if prediction.decision == "abstain":
         return Text(prediction.image), decision, Text("-"), Text(" ".join(prediction.reasons))
     code = prediction.diagnosis
@@ -185,4 +197,4 @@ def _summary(rows: list[Row]) -> Group:
     known: list[Verdict] = [verdict for verdict in RECOMMENDATIONS if counts[verdict]]
     shown = ", ".join(f"{counts[kind]} {kind}" for kind in (*known, "error") if counts[kind])
     steps = (f"{verdict}: {RECOMMENDATIONS[verdict]}" for verdict in known)
-    return Group(Text(), Text(f"{len(rows)} images: {shown}", "bold"), Text(), _section("Next steps", steps))
+    return Group(Text(), Text(f"{len(rows)} images: {shown}", "bold"), Text(), section("Next steps", steps))

@@ -17,9 +17,12 @@ from typer.core import TyperGroup
 
 from dermalens import __version__
 from dermalens.cli.card import card
+from dermalens.cli.compare import compare
 from dermalens.cli.data import app as data
+from dermalens.cli.demo import demo
 from dermalens.cli.evaluate import evaluate
 from dermalens.cli.export import export
+from dermalens.cli.gallery import gallery
 from dermalens.cli.predict import predict
 from dermalens.cli.train import train
 from dermalens.core.errors import DermaLensError
@@ -54,10 +57,13 @@ app = typer.Typer(
 
 COMMANDS: Final[Mapping[str, Callable[..., None]]] = {
     "predict": predict,
+    "compare": compare,
     "train": train,
     "export": export,
     "evaluate": evaluate,
+    "gallery": gallery,
     "card": card,
+    "demo": demo,
 }
 """Every command, in the order of the help page; its module imports what is heavy when it is called."""
 

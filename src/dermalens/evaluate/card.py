@@ -110,11 +110,22 @@ def _data(manifest: Manifest) -> list[str]:
     return [*(f"- {line}" for line in origin.data), "", f"Licence of the weights: {origin.data_licence}."]
 
 
+def _members(manifest: Manifest) -> list[str]:
+    """Nothing for a bundle of one network."""
+    names = ", ".join(member.file.removesuffix(".onnx") for member in manifest.members)
+    if manifest.combiner == "mean":
+        return [f"- members: {names}; the mean of their logits"] if len(manifest.members) > 1 else []
+    images = manifest.combiner.n
+    return [f"- members: {names}; a logistic regression of their logits, fitted on {images} out-of-fold predictions"]
+
+
 def _making(manifest: Manifest) -> list[str]:
     origin, calibration = manifest.provenance, manifest.calibration
+    recipes = " and ".join(f"`recipes/{name}.toml`" for name in origin.recipe.split(" + "))
     return [
-        f"- recipe `recipes/{origin.recipe}.toml`, code version {origin.code_version}, created {origin.created}",
+        f"- recipe {recipes}, code version {origin.code_version}, created {origin.created}",
         f"- split `{origin.split_sha256}`",
+        *_members(manifest),
         f"- calibration: {calibration.method}, fitted on {calibration.n} validation images",
         f"- views averaged: {', '.join(manifest.views)}",
         *(f"- {name.replace('_', ' ')}: {value}" for name, value in origin.training.items()),

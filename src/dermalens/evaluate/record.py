@@ -35,6 +35,16 @@ def record_figures(folder: Path, bundle: Bundle, figures: Mapping[str, Measured]
     """Write the bundle anew with `figures`; it keeps its graphs, and its SHA-256 changes.
 
     Raises:
+        DataError: as `check_own_split`.
+    """
+    check_own_split(bundle, split)
+    return write_bundle(folder, bundle.manifest.model_copy(update={"metrics": dict(figures)}), bundle.graphs)
+
+
+def check_own_split(bundle: Bundle, split: Path) -> None:
+    """Refuse figures on another split than that of the bundle.
+
+    Raises:
         DataError: `split` is not the split that the bundle was trained on, so that its test part may have been seen.
     """
     needed, given = bundle.manifest.provenance.split_sha256, read_split(split).sha256
@@ -43,4 +53,3 @@ def record_figures(folder: Path, bundle: Bundle, figures: Mapping[str, Measured]
             f"{split} is not the split that the bundle was trained on ({given[:12]} given, {needed[:12]} needed): "
             "its test part may have been trained on, so the figures are not recorded."
         )
-    return write_bundle(folder, bundle.manifest.model_copy(update={"metrics": dict(figures)}), bundle.graphs)
