@@ -20,7 +20,7 @@ from dermalens.data.split import write_split
 from dermalens.evaluate.record import record_figures, rows_of
 from dermalens.export import parity
 from dermalens.export.finished import read_run
-from dermalens.export.run import VIEWS, ExportOptions, export_run
+from dermalens.export.run import HALF_NOTE, VIEWS, ExportOptions, export_run
 from dermalens.predict.classifier import load
 from dermalens.predict.session import Session
 from dermalens.train.recipe import read_recipe
@@ -189,3 +189,27 @@ def test_three_views_are_refused(run_folder: Path) -> None:
     result = CliRunner().invoke(app, ["export", str(run_folder), "--views", "3"])
     assert result.exit_code == 2
     assert "choose 1, 2, 4 or 8" in result.stderr
+
+
+def test_half_weights_halve_the_bundle_and_the_change_is_written_down(run_folder: Path, bundle_folder: Path) -> None:
+    target = run_folder.parent / "half"
+    options = ExportOptions(views=VIEWS[2], half=True)
+    bundle, difference = export_run(run_folder, target, options)
+    sizes = [sum(len(graph) for graph in read_bundle(folder).graphs.values()) for folder in (bundle_folder, target)]
+    assert sizes[1] < 0.7 * sizes[0]  # a part of the tiny graph is not weights
+    assert difference < 1e-4  # of the graph before it was rounded
+    change = bundle.manifest.provenance.training[HALF_NOTE]
+    assert isinstance(change, float)
+    assert 0 < change < 0.01
+    side = bundle.manifest.preprocess.side_pixels
+    square = np.random.default_rng(0).integers(0, 256, (1, side, side, 3), dtype=np.uint8)
+    whole, half = (load(folder).run(square) for folder in (bundle_folder, target))
+    assert half.logits == pytest.approx(whole.logits, abs=0.05)
+    assert not np.array_equal(half.logits, whole.logits)
+
+
+def test_the_command_says_what_half_weights_change(run_folder: Path) -> None:
+    target = run_folder.parent / "half_by_command"
+    result = CliRunner().invoke(app, ["export", str(run_folder), "--out", str(target), "--half"])
+    assert result.exit_code == 0, result.output
+    assert "weights in 16 bits: a class probability changes by " in result.stdout

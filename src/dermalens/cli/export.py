@@ -52,6 +52,7 @@ def export(  # noqa: PLR0913  (each is an option of the command)
     name: Annotated[
         str | None, typer.Option(callback=_checked_name, help="Name of the bundle; the recipe's if not given.")
     ] = None,
+    half: Annotated[bool, typer.Option("--half", help="Store the weights in 16 bits: half the size.")] = False,
 ) -> None:
     """Write the bundle of a run: ONNX graph with heat maps, calibration and operating points, checked for parity.
 
@@ -63,7 +64,7 @@ def export(  # noqa: PLR0913  (each is an option of the command)
         from dermalens.export.run import VIEWS, ExportOptions
     if views not in VIEWS:
         raise typer.BadParameter(f"{views} views given; choose 1, 2, 4 or 8", param_hint="--views")
-    options = ExportOptions(split, side, VIEWS[views], calibration.value, prior_correction, version, name)
+    options = ExportOptions(split, side, VIEWS[views], calibration.value, prior_correction, version, name, half)
     target = _target(runs, out)
     bundle, differences = _export(runs, target, options)
     _say(bundle, differences, target)
@@ -80,6 +81,9 @@ def _say(bundle: Bundle, differences: Mapping[str, float], target: Path) -> None
     megabytes = sum(len(graph) for graph in bundle.graphs.values()) / 1e6
     difference = max(differences.values())
     typer.echo(f"{target}: {megabytes:.1f} MB, largest difference from the checkpoint {difference:.1e}")
+    change = bundle.manifest.provenance.training.get("largest_change_by_half_weights")
+    if change is not None:
+        typer.echo(f"  weights in 16 bits: a class probability changes by {float(change):.1e} at most on the same images")
     if len(differences) > 1:
         typer.echo(f"  members: {', '.join(differences)}; combiner: {bundle.manifest.combiner_kind}")
     for point in bundle.manifest.operating_points:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+from scipy.special import softmax
 
 from dermalens.core.bundle import (
     FORMAT_VERSION,
@@ -34,6 +35,7 @@ from dermalens.evaluate.judge import logits_of, read_squares
 from dermalens.evaluate.predictions import malignant_mask, truth_of
 from dermalens.export.finished import Run, read_run
 from dermalens.export.graph import to_onnx
+from dermalens.export.half import with_half_weights
 from dermalens.export.parity import LEAST_IMAGES, check_parity
 from dermalens.predict.classifier import Classifier, open_sessions
 from dermalens.predict.session import Session, Squares
@@ -49,6 +51,8 @@ VIEWS: Final[Mapping[int, tuple[View, ...]]] = {
 
 ONLY_MEMBER: Final = "model"
 """Its graph is `model.onnx`."""
+HALF_NOTE: Final = "largest_change_by_half_weights"
+"""Key of `Provenance.training`: of a class probability before calibration, on the images of the parity check."""
 DEFAULT_POINT: Final = "sensitivity_95"
 """A missed cancer weighs more than a needless visit, so the stricter of the two points is the default."""
 
@@ -68,6 +72,8 @@ class ExportOptions:
     version: str = "1"
     name: str | None = None
     """Of the bundle; None for that of the recipe."""
+    half: bool = False
+    """Store the weights in 16 bits. Parity is checked before; what the rounding changes is in the provenance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +118,30 @@ def export_members(
     draft = _bundle(graphs, _draft(runs, graphs, joined, options))
     sessions = open_sessions(draft)
     spread = [rows[i] for i in np.linspace(0, len(rows) - 1, min(len(rows), LEAST_IMAGES)).astype(int)]
-    differences = _parity(runs, sessions, read_squares(spread, spec))
+    squares = read_squares(spread, spec)
+    differences = _parity(runs, sessions, squares)
+    if options.half:
+        whole = Classifier(draft, sessions)
+        graphs = {file: with_half_weights(graph) for file, graph in graphs.items()}
+        draft = _bundle(graphs, _draft(runs, graphs, joined, options))
+        sessions = open_sessions(draft)
+        draft = _noted(draft, {HALF_NOTE: _rounding(whole, Classifier(draft, sessions), squares)})
     calibration, points = _fitted(Classifier(draft, sessions), rows, options)
     update = {"calibration": calibration, "operating_points": points}
     return write_bundle(target, draft.manifest.model_copy(update=update), graphs), differences
+
+
+def _rounding(whole: Classifier, half: Classifier, squares: Squares) -> float:
+    """The largest change of a class probability, before calibration, by the rounding of the weights."""
+    before, after = (softmax(one.run(squares).logits.astype(np.float64), axis=1) for one in (whole, half))
+    return round(float(np.abs(after - before).max()), 6)
+
+
+def _noted(draft: Bundle, notes: Mapping[str, float]) -> Bundle:
+    provenance = draft.manifest.provenance
+    training = {**provenance.training, **notes}
+    update = {"provenance": provenance.model_copy(update={"training": training})}
+    return _bundle(draft.graphs, draft.manifest.model_copy(update=update))
 
 
 def _parity(runs: Mapping[str, Run], sessions: Sequence[Session], squares: Squares) -> dict[str, float]:
