@@ -114,12 +114,29 @@ def test_the_csv_has_four_columns_for_each_bundle(bundles, images):
 
 
 def test_bundles_of_one_name_are_told_apart_by_their_paths(bundles, tmp_path):
-    write_tiny_bundle(tmp_path / "copy")
-    assert list(load_named([str(bundles["tiny"]), str(tmp_path / "copy")])) == [
+    write_tiny_bundle(tmp_path / "other", limits=["Another."])
+    assert list(load_named([str(bundles["tiny"]), str(tmp_path / "other")])) == [
         str(bundles["tiny"]),
-        str(tmp_path / "copy"),
+        str(tmp_path / "other"),
     ]
     assert list(load_named([str(bundles["tiny"]), str(bundles["mole"])])) == ["tiny", "mole"]
+
+
+def test_no_bundle_is_lost_where_a_path_is_the_name_of_another(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for folder, name in (("mine", "x"), ("other", "x"), ("third", "mine")):
+        write_tiny_bundle(tmp_path / folder, name=name, limits=[folder])
+    found = load_named(["mine", "other", "third"])
+    assert {title: one.manifest.limits for title, one in found.items()} == {
+        folder: [folder] for folder in ("mine", "other", "third")
+    }
+
+
+def test_a_bundle_given_twice_is_noticed_however_it_is_spelt(bundles, tmp_path):
+    write_tiny_bundle(tmp_path / "copy")
+    for again in (f"{bundles['mole']}/../tiny", str(tmp_path / "copy")):
+        with pytest.raises(DermaLensError, match="Bundles were given twice"):
+            load_named([str(bundles["tiny"]), again])
 
 
 def test_packaged_stands_for_the_bundle_of_the_package(bundles):

@@ -59,7 +59,7 @@ def test_a_bad_image_or_none_is_answered_with_what_is_needed(classifier, tmp_pat
     assert probabilities is heatmap is None
 
 
-def test_the_page_answers_over_http_and_nothing_leaves_the_machine(classifier, melanoma, monkeypatch):
+def test_the_page_answers_over_http_and_nothing_leaves_the_machine(classifier, melanoma, monkeypatch, tmp_path):
     asked: list[str] = []
     real = socket.getaddrinfo
     monkeypatch.setattr(
@@ -74,10 +74,14 @@ def test_the_page_answers_over_http_and_nothing_leaves_the_machine(classifier, m
             html, config = client.get("/").text, client.get("/config").json()
             words, label, picture = classify(client, melanoma)
             shown = client.get(picture["url"].removeprefix(url)).content
+            (tmp_path / "text.jpg").write_text("text named jpg")
+            refused, *nothing = classify(client, tmp_path / "text.jpg")
     finally:
         page.close(verbose=False)
     expected = classifier.predict(melanoma, heatmap=True)
     assert words == demo.answer(classifier, str(melanoma))[0]
+    assert refused.startswith("## No answer\n\nThe file is text")
+    assert not any(nothing)
     assert label["confidences"][0]["confidence"] == expected.probabilities["mel"]
     assert Image.open(io.BytesIO(shown)).convert("RGB").tobytes() == expected.explanation.overlay().tobytes()
     assert not share_url
@@ -113,6 +117,12 @@ def test_a_port_in_use_is_said_in_one_line(bundle_folder):
     assert result.exit_code == 2
     assert result.stderr.startswith(f"error: The demo cannot have 127.0.0.1:{port}: ")
     assert result.stderr.endswith("Choose another with --port.\n")
+
+
+def test_a_port_that_cannot_be_is_refused_in_words():
+    result = CliRunner().invoke(app, ["demo", "--port", "99999"])
+    assert result.exit_code == 2
+    assert "equal to 65535" in result.output
 
 
 def test_without_gradio_the_command_says_what_to_install(bundle_folder):

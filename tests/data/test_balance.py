@@ -147,6 +147,22 @@ def test_the_balanced_folder_is_a_split_without_leaks_and_has_the_original_test_
     assert len(read_index(tmp_path / "index.csv")) == 32
 
 
+@pytest.mark.parametrize("folds", [0, 2])
+def test_made_images_are_never_divided_anew(run: Run, split: Path, tmp_path: Path, folds: int) -> None:
+    run("balance", split, "--out", tmp_path / "balanced")
+    indexed = run("index", tmp_path / "balanced", "--out", tmp_path / "index.csv")
+    assert "11 made images, which may not judge a model: split the original" in indexed.stderr
+    assert "data split" not in indexed.stderr
+    run("cache", tmp_path / "balanced", "--out", tmp_path / "copy", "--side", 32)
+    assert made_rows(tmp_path / "copy") == made_rows(tmp_path / "balanced")
+    for source in (tmp_path / "balanced", tmp_path / "index.csv", tmp_path / "copy"):
+        with pytest.raises(DataError, match="^11 made images: .*split the original"):
+            run("split", source, "--out", tmp_path / "again.csv", "--folds", folds)
+    (tmp_path / "copy" / "made.csv").unlink()
+    with pytest.raises(DataError, match="was balanced before"):
+        rows_to_balance(tmp_path / "copy")
+
+
 def test_a_balanced_split_is_not_balanced_again(run: Run, split: Path, tmp_path: Path) -> None:
     run("balance", split, "--out", tmp_path / "balanced")
     with pytest.raises(DataError, match="was balanced before.*Give the split that it was made from"):

@@ -160,6 +160,14 @@ def test_an_empty_folder_is_filled(split: Path, tmp_path: Path) -> None:
     assert len(lay_out_split(split, tmp_path / "laid")) == 24
 
 
+def test_the_current_directory_is_not_replaced(split: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    with pytest.raises(DataError, match="here is where you are and cannot be replaced"):
+        lay_out_split(split, Path())
+    assert list(Path.cwd().iterdir()) == []
+
+
 def test_missing_images_are_named_and_nothing_is_left(split: Path, tmp_path: Path) -> None:
     gone = sorted(read_split(split).rows, key=lambda row: row.image_id)[:2]
     for row in gone:

@@ -6,6 +6,7 @@ import pytest
 
 from dermalens.core.errors import DataError
 from dermalens.data.index import COLUMNS, Row, read_index, write_index
+from dermalens.data.split import read_split
 from tests.data.conftest import save
 
 
@@ -45,6 +46,14 @@ def test_a_file_that_is_no_index_is_refused(tmp_path: Path, content: bytes, mess
 def test_no_index_says_how_to_make_one(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="dermalens data index"):
         read_index(tmp_path / "index.csv")
+
+
+def test_a_folder_without_a_split_is_told_both_steps(tmp_path: Path) -> None:
+    steps = f"dermalens data index {tmp_path} --out index.csv, then .*dermalens data split index.csv --out split.csv"
+    with pytest.raises(DataError, match=f"{tmp_path} is a folder without split.csv.*{steps}"):
+        read_index(tmp_path)
+    with pytest.raises(DataError, match=r"No index at .*split\.csv\..*then a split of it: dermalens data split"):
+        read_split(tmp_path / "split.csv")
 
 
 def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path) -> None:

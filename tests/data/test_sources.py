@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from dermalens.core.errors import DataError
+from dermalens.data.check import find_problems
 from dermalens.data.sources import SOURCES, detect_layout, read_source
 from tests.data.conftest import REAL_DATA, save, write_csv
 
@@ -99,6 +100,14 @@ def test_class_folders_alone_give_labels_in_any_casing(tmp_path: Path) -> None:
         ("a", "mel", ""),
         ("b", "nv", ""),
     ]
+
+
+def test_folders_of_benign_and_malignant_images_are_read_and_pass_the_check(tmp_path: Path) -> None:
+    save(tmp_path / "train" / "benign" / "a.png", 1)
+    save(tmp_path / "train" / "Malignant" / "b.png", 2)
+    listing = read_source(tmp_path)
+    assert {(row.label, row.part) for row in listing.rows} == {("benign", "train"), ("malignant", "train")}
+    assert find_problems(listing) == []
 
 
 @pytest.mark.parametrize("name", ["val", "valid", "Validation"])

@@ -11,6 +11,7 @@ from dermalens.data.index import Row, write_index
 from dermalens.data.leaks import SAME_LESION_PAIRS, check_no_leak, merge_known_pairs
 from dermalens.data.sources import read_source
 from dermalens.data.split import (
+    folds_sha256,
     keep_parts,
     parse_shares,
     read_split,
@@ -212,3 +213,15 @@ def test_the_split_of_ham10000_is_the_one_that_the_models_were_trained_on() -> N
     assert split_sha256(split) == "0d493baf9923236941b58bcb2925db685663badd274f0ff259c2380fe8aef310"
     part_of = {row.image_id: row.part for row in split}
     assert all(part_of[first] == part_of[second] for first, second in SAME_LESION_PAIRS)
+
+
+def test_folds_do_not_rename_a_split_and_a_changed_fold_is_noticed(rows: Rows, tmp_path: Path) -> None:
+    plain, folded = split_rows(rows()), split_rows(rows(), folds=3)
+    assert split_sha256(plain) == split_sha256(folded)
+    assert folds_sha256(plain) != folds_sha256(folded)
+    write_split(folded, tmp_path / "split.csv", seed=0)
+    assert read_split(tmp_path / "split.csv").sha256 == split_sha256(plain)
+    moved = [replace(row, fold=(row.fold + 1) % 3) if row.fold is not None else row for row in folded]
+    write_index(moved, tmp_path / "split.csv")
+    with pytest.raises(DataError, match="was changed after it was split"):
+        read_split(tmp_path / "split.csv")

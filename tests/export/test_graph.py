@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 import torch
 from torch import nn
 
+import dermalens
 from dermalens.core.errors import ExportError
 from dermalens.export.graph import map_weights, to_onnx
 from dermalens.models.heads import LesionClassifier
@@ -90,3 +92,7 @@ def test_number_of_images_is_free() -> None:
 def test_a_head_without_a_closed_form_is_refused_by_name() -> None:
     with pytest.raises(ExportError, match="Sigmoid"):
         map_weights(nn.Sequential(nn.Linear(4, 2), nn.Sigmoid()), torch.zeros(1, 4), torch.zeros(1, 4, 2, 2))
+
+
+def test_the_graph_names_no_file_of_the_machine() -> None:
+    assert str(Path(dermalens.__file__).parent).encode() not in to_onnx(network(backbone="tiny"), SIDE)

@@ -5,25 +5,29 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from lightning.pytorch.callbacks import Callback
 from typer.testing import CliRunner
 
 from dermalens.cli.main import app
 from dermalens.core.bundle import Logistic, Manifest
 from dermalens.core.bundlefile import read_bundle
-from dermalens.core.errors import DataError, ExportError, TrainingError
+from dermalens.core.errors import DataError, ExportError, RecipeError, TrainingError
 from dermalens.core.taxonomy import CLASSES, MALIGNANT
-from dermalens.data.index import Row, read_index
+from dermalens.data.index import Row, read_index, write_index
 from dermalens.data.split import write_split
 from dermalens.evaluate.judge import read_squares
 from dermalens.evaluate.record import rows_of
 from dermalens.export.finished import read_run
 from dermalens.export.run import ExportOptions
 from dermalens.export.stack import check_alike, export_ensemble
+from dermalens.models.heads import LesionClassifier
 from dermalens.predict.classifier import load
 from dermalens.predict.ensemble import combined
 from dermalens.train.ensemble import train_ensemble
@@ -236,8 +240,6 @@ def test_an_ensemble_that_is_not_complete_is_not_exported(resumed, tmp_path: Pat
 
 
 def test_a_stack_on_a_split_without_folds_says_how_to_get_them(split: Path, tmp_path: Path) -> None:
-    from dataclasses import replace
-
     write_split([replace(row, fold=None) for row in read_index(split)], tmp_path / "plain.csv", seed=0)
     with pytest.raises(DataError, match="has no folds, which a stack needs .*data split INDEX --folds 5"):
         train_ensemble(ensemble_of(tmp_path / "plain.csv"), tmp_path / "run")
@@ -247,3 +249,123 @@ def test_a_stack_on_a_split_without_folds_says_how_to_get_them(split: Path, tmp_
 def test_an_ensemble_resumed_with_another_recipe_is_refused(resumed, split: Path) -> None:
     with pytest.raises(TrainingError, match=r"members.first.optimizer.lr \(was 0.0001, is 0.1\)"):
         train_ensemble(ensemble_of(split, "optimizer.lr=0.1"), resumed[0], resume=True)
+
+
+def titles_until(last: str, recipe: EnsembleRecipe, folder: Path, *, resume: bool = False) -> list[str]:
+    """Train until the run with the title `last` would begin; the titles so far."""
+    titles: list[str] = []
+
+    def stop(title):
+        titles.append(title)
+        if title == last:
+            raise TrainingError("stopped by the test")
+        return ()
+
+    with pytest.raises(TrainingError, match="^stopped by the test$"):
+        train_ensemble(recipe, folder, resume=resume, watch=stop)
+    return titles
+
+
+FIRST_RUN = "first, fold 0 of 0 to 1"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("model.backbone=tinny", "Member second: members.second.model.backbone 'tinny' is unknown"),
+        ("model.weights=/no/such", "Member second: No weights at /no/such"),
+        ('model.frozen=["nope"]', "Member second: members.second.model.frozen: no layer is called nope"),
+    ],
+)
+def test_a_member_that_cannot_be_built_is_refused_before_the_first_epoch(
+    split: Path, tmp_path: Path, change: str, message: str
+) -> None:
+    with pytest.raises(RecipeError, match=message):
+        train_ensemble(ensemble_of(split, f"members.second.{change}"), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_gpu_that_is_not_there_is_missed_before_the_first_epoch(split: Path, tmp_path: Path) -> None:
+    if torch.accelerator.is_available():
+        pytest.skip("there is a GPU")
+    with pytest.raises(TrainingError, match=r"Member second: .*set members\.second\.trainer\.accelerator=\"cpu\""):
+        train_ensemble(ensemble_of(split, "members.second.trainer.accelerator=gpu"), tmp_path / "run")
+
+
+def extra_index(split: Path, target: Path, lesion: str, fold: int | None) -> Path:
+    known = next(row for row in read_index(split) if row.part == "train" and row.fold == 0)
+    lesion_id = lesion or known.lesion_id
+    write_index([replace(known, image_id="extra", lesion_id=lesion_id, part="", fold=fold)], target)
+    return target
+
+
+def test_the_extra_images_of_every_member_are_checked_against_the_folds(split: Path, tmp_path: Path) -> None:
+    source = extra_index(split, tmp_path / "extra.csv", "", None)
+    with pytest.raises(DataError, match="lesion"):
+        train_ensemble(ensemble_of(split, f"members.second.data.extra=['{source}']"), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_folds_are_those_of_the_split_not_of_extra_images(split: Path, tmp_path: Path) -> None:
+    source = extra_index(split, tmp_path / "extra.csv", "another", 7)
+    recipe = ensemble_of(split, f"data.extra=['{source}']")
+    assert titles_until(FIRST_RUN, recipe, tmp_path / "run") == [FIRST_RUN]
+    assert json.loads((tmp_path / "run" / "ensemble.json").read_text())["folds"] == [0, 1]
+
+
+def test_a_stack_refuses_start_weights_that_may_know_the_fold_left_out(split: Path, tmp_path: Path) -> None:
+    source, state = tmp_path / "best.ckpt", LesionClassifier("tiny", classes=2, weights="none").state_dict()
+    torch.save({"state_dict": {f"network.{name}": value for name, value in state.items()}}, source)
+    changes = (f"members.first.model.weights='{source}'",)
+    with pytest.raises(RecipeError, match=r"Member first: members.first.model.weights .*best.ckpt comes from a run"):
+        train_ensemble(ensemble_of(split, *changes), tmp_path / "run")
+    mean = ensemble_of(split, *changes, "stack.combiner=mean")
+    assert titles_until("first, the whole train part", mean, tmp_path / "run") == ["first, the whole train part"]
+
+
+def test_a_member_that_has_not_begun_may_be_corrected(split: Path, tmp_path: Path) -> None:
+    folder, changed = tmp_path / "run", "members.first.trainer.batch_size=4"
+    titles_until(FIRST_RUN, ensemble_of(split), folder)
+    assert titles_until(FIRST_RUN, ensemble_of(split, changed), folder, resume=True) == [FIRST_RUN]
+    (folder / "first" / "fold_0").mkdir(parents=True)
+    (folder / "first" / "fold_0" / "last.ckpt").touch()
+    with pytest.raises(TrainingError, match=r"members.first.trainer.batch_size \(was 4, is 8\)"):
+        train_ensemble(ensemble_of(split), folder, resume=True)
+    other = ensemble_of(split, changed, "members.second.trainer.batch_size=4")
+    assert titles_until(FIRST_RUN, other, folder, resume=True) == [FIRST_RUN]
+
+
+class OutOfMemory(Callback):
+    def on_train_start(self, *_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+
+def test_a_member_that_is_too_large_is_named_with_its_key_and_goes_on_smaller(split: Path, tmp_path: Path) -> None:
+    with pytest.raises(
+        TrainingError, match=r"^Member first: .*Try members\.first\.trainer\.batch_size=4 with members\."
+    ):
+        train_ensemble(ensemble_of(split), tmp_path / "run", watch=lambda _: [OutOfMemory()])
+    smaller = ensemble_of(split, "members.first.trainer.batch_size=4")
+    titles_until("first, fold 1 of 0 to 1", smaller, tmp_path / "run", resume=True)
+    assert (tmp_path / "run" / "first" / "fold_0.csv").is_file()
+
+
+def test_a_fold_whose_predictions_are_gone_is_trained_again(resumed, split: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(resumed[0], folder)
+    table, other = folder / "first" / "fold_0.csv", folder / "first" / "fold_1" / "run.json"
+    former, untouched = table.read_text(), other.stat().st_mtime_ns
+    table.unlink()
+    train_ensemble(ensemble_of(split), folder, resume=True)
+    assert [line.split(",")[0] for line in table.read_text().splitlines()] == [
+        line.split(",")[0] for line in former.splitlines()
+    ]
+    assert other.stat().st_mtime_ns == untouched
+
+
+def test_a_regression_is_not_exported_at_another_side(split: Path, tmp_path: Path) -> None:
+    titles_until(FIRST_RUN, ensemble_of(split), tmp_path / "run")
+    with pytest.raises(ExportError, match="--side 64 given; the regression of .* is fitted on logits at 48 pixels"):
+        export_ensemble(tmp_path / "run", tmp_path / "bundle", ExportOptions(side_pixels=64))
+    with pytest.raises(ExportError, match="holds no trained run"):
+        export_ensemble(tmp_path / "run", tmp_path / "bundle", ExportOptions(side_pixels=48))

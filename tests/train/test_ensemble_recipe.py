@@ -57,3 +57,10 @@ def test_an_ensemble_survives_json():
 def test_what_cannot_be_one_ensemble_is_refused_with_its_member(override, message):
     with pytest.raises(RecipeError, match=message):
         ensemble(override)
+
+
+def test_an_ensemble_without_a_name_is_told_so(tmp_path):
+    source = tmp_path / "nameless.toml"
+    source.write_text(LESIONLENS.read_text().replace('name = "lesionlens"\n', ""))
+    with pytest.raises(RecipeError, match=r"nameless\.toml: missing key name$"):
+        read_any_recipe(source)

@@ -72,23 +72,24 @@ def _differs(first: Prediction, second: Prediction) -> bool:
 def load_named(bundles: Sequence[str]) -> dict[str, Classifier]:
     """Load two bundles or more; each is titled by its name, and those that share a name by their paths.
 
+    Where a path is the name of another bundle, all are titled by their paths.
+
     Raises:
-        DermaLensError: fewer than two, or one of them twice.
+        DermaLensError: fewer than two, or one of them twice, under whatever path.
         BundleError: a folder is not a bundle.
     """
     if len(bundles) < 2:
         raise DermaLensError(
             f"One bundle was given ({bundles[0]}); a comparison needs two or more. For one: dermalens predict"
         )
-    twice = [bundle for bundle, count in Counter(bundles).items() if count > 1]
+    loaded = [open_bundle(bundle) for bundle in bundles]
+    given = Counter(classifier.bundle.sha256 for classifier in loaded)
+    twice = [bundle for bundle, one in zip(bundles, loaded, strict=True) if given[one.bundle.sha256] > 1]
     if twice:
-        raise DermaLensError(f"Bundles were given twice: {name_some(twice)}. Name each once.")
-    loaded = {bundle: open_bundle(bundle) for bundle in bundles}
-    names = Counter(classifier.manifest.name for classifier in loaded.values())
-    return {
-        classifier.manifest.name if names[classifier.manifest.name] == 1 else bundle: classifier
-        for bundle, classifier in loaded.items()
-    }
+        raise DermaLensError(f"Bundles were given twice: {name_some(twice)} (same SHA-256). Name each once.")
+    names = [classifier.manifest.name for classifier in loaded]
+    titles = [name if names.count(name) == 1 else bundle for name, bundle in zip(names, bundles, strict=True)]
+    return dict(zip(bundles if len(set(titles)) < len(titles) else titles, loaded, strict=True))
 
 
 def open_bundle(name: str) -> Classifier:

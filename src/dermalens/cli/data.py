@@ -52,7 +52,7 @@ def index(
 ) -> None:
     """List the images of a data set with their labels, one row an image; every image is opened."""
     from dermalens.data.check import describe, find_problems, leave_out, refuse
-    from dermalens.data.index import write_index
+    from dermalens.data.index import made_images, write_index
     from dermalens.data.sources import read_source
 
     listing = read_source(source, layout=layout)
@@ -75,7 +75,10 @@ def index(
             "No lesion ids were found: every image counts as a lesion of its own, "
             "so that photographs of one lesion may end up on two sides of a split."
         )
-    say(f"Next: dermalens data split {out} --out split.csv")
+    if made := made_images(kept):
+        say(f"{len(made):,} made images, which may not judge a model: split the original, not this index.")
+    else:
+        say(f"Next: dermalens data split {out} --out split.csv")
 
 
 @app.command()

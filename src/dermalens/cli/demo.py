@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,15 +11,13 @@ from dermalens.cli.extras import needing
 from dermalens.core.errors import DermaLensError, ImageError
 
 if TYPE_CHECKING:
-    from gradio import Interface
-
     from dermalens.predict.classifier import Classifier
 
 
 def demo(
     bundle: Annotated[Path | None, typer.Option(metavar="PATH", help="A bundle other than the packaged one.")] = None,
     host: Annotated[str, typer.Option(help="0.0.0.0 lets other machines in, without a password.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Of the page.")] = 7860,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Of the page.")] = 7860,
 ) -> None:
     """Open a Gradio page on this machine: image in; decision, probabilities, heat map out. Not a medical device."""
     from dermalens.predict.classifier import load
@@ -30,13 +28,15 @@ def demo(
         raise DermaLensError(f"The demo cannot have {host}:{port}: {error} Choose another with --port.") from error
 
 
-def build(classifier: Classifier) -> Interface:
-    """The page; it hands over the file as it is, so that the same bytes give the same answer as everywhere."""
+def build(classifier: Classifier) -> Any:
+    """The `gradio.Interface`; it hands over the file unopened: the same bytes give the same answer as everywhere."""
     with needing("gradio", "The demo"):
         import gradio as gr
+    upload = gr.Image(sources=["upload"], label="Dermatoscopic image")
+    upload.preprocess = lambda payload: payload.path if payload else None  # type: ignore[method-assign]
     return gr.Interface(
         lambda path: answer(classifier, path),
-        gr.Image(type="filepath", image_mode=None, sources=["upload"], label="Dermatoscopic image"),
+        upload,
         [gr.Markdown(), gr.Label(label="Probabilities"), gr.Image(format="png", buttons=[], label="Heat map")],
         title="DermaLens",
         article="\n".join(f"- {limit}" for limit in classifier.manifest.limits),

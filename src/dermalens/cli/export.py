@@ -83,7 +83,7 @@ def _say(bundle: Bundle, differences: Mapping[str, float], target: Path) -> None
     typer.echo(f"{target}: {megabytes:.1f} MB, largest difference from the checkpoint {difference:.1e}")
     change = bundle.manifest.provenance.training.get("largest_change_by_half_weights")
     if change is not None:
-        typer.echo(f"  weights in 16 bits: a class probability changes by {float(change):.1e} at most on the same images")
+        typer.echo(f"  weights in 16 bits: a class probability changes by {float(change):.1e} at most on these images")
     if len(differences) > 1:
         typer.echo(f"  members: {', '.join(differences)}; combiner: {bundle.manifest.combiner_kind}")
     for point in bundle.manifest.operating_points:

@@ -43,6 +43,9 @@ MALIGNANT: Final = tuple(code for code, d in DIAGNOSES.items() if d.malignant)
 BINARY: Final = ("benign", "malignant")
 """The two classes of a model that tells malignant from benign only, in their one order."""
 
+LABELS: Final = (*CLASSES, *BINARY)
+"""What an image of an index may be labelled."""
+
 
 def is_binary(classes: Iterable[str]) -> bool:
     """Whether `classes` are benign and malignant, in any order."""

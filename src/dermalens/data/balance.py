@@ -22,13 +22,10 @@ from dermalens.core.image import open_upright, read_file
 from dermalens.data.check import Advance, nobody_watches
 from dermalens.data.files import plain_name
 from dermalens.data.folders import lay_out, moved, new_folder, thin_classes
-from dermalens.data.index import FOLDERS_INDEX, Row, index_file
+from dermalens.data.index import FOLDERS_INDEX, MADE_TABLE, Row, made_id, made_images
 from dermalens.data.parallel import in_threads
 from dermalens.data.split import read_split, write_split
 from dermalens.data.variants import Variant, draw_variant, vary
-
-MADE: Final = "made.csv"
-"""Beside the split: of each made image its source and what was done to it."""
 
 FULL_SIDE_PIXELS: Final = 1 << 20
 """More than any picture has: a JPEG is decoded at its full size."""
@@ -70,9 +67,14 @@ def rows_to_balance(split: Path) -> tuple[Row, ...]:
     Raises:
         DataError: not a split, a leak, or a split that was balanced before.
     """
-    if index_file(split).with_name(MADE).is_file():
-        raise DataError(f"{split} was balanced before ({MADE} lies beside it). Give the split that it was made from.")
-    return read_split(split).rows
+    rows = read_split(split).rows
+    made = made_images(rows)
+    if made:
+        raise DataError(
+            f"{split} was balanced before ({len(made)} made images: {name_some(made)}). "
+            "Give the split that it was made from."
+        )
+    return rows
 
 
 def plan_balance(rows: Sequence[Row], *, per_class: int | None = None, seed: int = 0) -> Plan:
@@ -104,7 +106,7 @@ def plan_balance(rows: Sequence[Row], *, per_class: int | None = None, seed: int
 def _variants(sources: Sequence[Row], number: int, random: np.random.Generator) -> list[Made]:
     """`number` variants (none where it is not positive), the sources in turn."""
     turns = [(sources[n % len(sources)], 1 + n // len(sources)) for n in range(number)]
-    return [Made(source, f"{source.image_id}_made{turn}", draw_variant(random)) for source, turn in turns]
+    return [Made(source, made_id(source.image_id, turn), draw_variant(random)) for source, turn in turns]
 
 
 def _check(rows: Sequence[Row], train: Sequence[Row], per_class: int | None) -> None:
@@ -157,7 +159,7 @@ def write_balanced(
         laid = lay_out(plan.rows, place, copy=copy, advance=advance)
         laid += _make(plan.making, place, advance)
         write_split(laid, place / FOLDERS_INDEX, seed=seed)
-        write_whole(place / MADE, _as_csv(plan.making).encode())
+        write_whole(place / MADE_TABLE, _as_csv(plan.making).encode())
     return moved(laid, place, folder)
 
 

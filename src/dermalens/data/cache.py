@@ -17,7 +17,7 @@ from dermalens.core.header import open_header
 from dermalens.core.image import open_upright, read_file
 from dermalens.data.check import Advance, nobody_watches
 from dermalens.data.files import plain_name
-from dermalens.data.index import Row, write_index
+from dermalens.data.index import MADE_TABLE, Row, write_index
 from dermalens.data.leaks import check_no_leak
 from dermalens.data.parallel import in_threads
 
@@ -57,8 +57,8 @@ def copy_reduced(
     """Write the reduced images of `rows`, which were read from `index`, and their index.
 
     The copy's index has the name of `index` and all its columns, so that it takes the place of the original in a
-    recipe; the note of a split is copied with it. An interrupted copy goes on where it was. All that goes
-    into one folder has one `reduction`.
+    recipe; the note of a split and `made.csv` are copied with it. An interrupted copy goes on where it was. All
+    that goes into one folder has one `reduction`.
 
     Raises:
         DataError: no rows, a lesion on two sides, another reduction than the folder has, images that cannot be read,
@@ -78,9 +78,9 @@ def copy_reduced(
         already = _write_all(rows, targets, reduction=reduction, advance=advance)
         target = folder / index.name
         write_index((replace(row, path=str(file)) for row, file in zip(rows, targets, strict=True)), target)
-        note = index.with_suffix(".json")
-        if note.is_file():
-            write_whole(target.with_suffix(".json"), note.read_bytes())
+        for beside in (index.with_suffix(".json"), index.with_name(MADE_TABLE)):
+            if beside.is_file():
+                write_whole(folder / beside.name, beside.read_bytes())
     except OSError as error:
         raise DataError(f"Cannot write to {folder}: {error.strerror}. Make room, then run the same again.") from error
     return Copy(target, len(rows), already, sum(file.stat().st_size for file in targets))

@@ -11,7 +11,7 @@ from typing import Final
 
 from dermalens.core.errors import DataError, ImageError, name_some
 from dermalens.core.image import decode, read_file
-from dermalens.core.taxonomy import CLASSES
+from dermalens.core.taxonomy import LABELS
 from dermalens.data.index import Row
 from dermalens.data.tables import is_no_age
 
@@ -56,7 +56,7 @@ def nobody_watches(steps: int) -> None:
 def find_problems(listing: Listing, *, advance: Advance = nobody_watches) -> list[Problem]:
     """Every problem of the rows, by kind; `advance` is called once an image. Every file is decoded."""
     rows = listing.rows
-    labels = [Problem("unknown label", row, row.label or "empty") for row in rows if row.label not in CLASSES]
+    labels = [Problem("unknown label", row, row.label or "empty") for row in rows if row.label not in LABELS]
     problems = [*listing.problems, *labels, *_repeated(rows)]
     with ThreadPoolExecutor(THREADS) as pool:
         for problem in pool.map(_opened, rows):
@@ -112,7 +112,7 @@ def refuse(problems: Sequence[Problem]) -> None:
     """
     if problems:
         kinds = {problem.kind for problem in problems}
-        hint = f" Labels are {' '.join(CLASSES)}." if "unknown label" in kinds else ""
+        hint = f" Labels are {' '.join(LABELS)}." if "unknown label" in kinds else ""
         hint += " An age is a number of years, or nothing when not known." if "unusable age" in kinds else ""
         raise DataError(f"{describe(problems)}.{hint} Mend them, or leave them out with --skip-bad.")
 

@@ -46,9 +46,11 @@ def new_folder(folder: Path) -> Iterator[Path]:
     """A hidden folder beside `folder` that takes its name when all went well, and goes away otherwise.
 
     Raises:
-        DataError: something is at `folder`, or the disk does not take what is written.
+        DataError: something is at `folder`, it is the current directory, or the disk does not take what is written.
     """
     folder = folder.resolve()
+    if folder == Path.cwd():
+        raise DataError(f"{folder} is where you are and cannot be replaced. Name a new folder: --out dataset")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise DataError(f"{folder} exists already; nothing in it is touched. Choose another folder with --out.")
     place = folder.with_name(f".{folder.name}.partial")

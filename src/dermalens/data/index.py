@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
@@ -20,6 +21,11 @@ PARTS = ("train", "val", "test")
 
 FOLDERS_INDEX = "split.csv"
 """The split that lies beside class folders laid out by DermaLens: it knows the lesions, which folders do not."""
+
+MADE_TABLE = "made.csv"
+"""Beside a balanced split: of each made image its source and what was done to it."""
+
+_MADE = re.compile(r"_made\d+$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +42,16 @@ class Row:
     source: str = ""
     part: str = ""
     fold: int | None = None
+
+
+def made_id(image_id: str, turn: int) -> str:
+    """The id of the image that `dermalens data balance` makes of `image_id`, such as `ISIC_1_made2`."""
+    return f"{image_id}_made{turn}"
+
+
+def made_images(rows: Iterable[Row]) -> list[str]:
+    """The ids of made images: they may train a model and never judge one. The id survives copies and folders."""
+    return [row.image_id for row in rows if _MADE.search(row.image_id)]
 
 
 COLUMNS = tuple(field.name for field in fields(Row))
@@ -86,7 +102,11 @@ def read_index(source: Path) -> list[Row]:
     """
     source = index_file(source)
     if not source.is_file():
-        raise DataError(f"No index at {source}. Make one: dermalens data index FOLDER --out {source}")
+        folder, found = (source, f"{source} is a folder without {FOLDERS_INDEX}") if source.is_dir() else ("FOLDER", "")
+        raise DataError(
+            f"{found or f'No index at {source}'}. Make an index: dermalens data index {folder} --out index.csv, then "
+            f"a split of it: dermalens data split index.csv --out {FOLDERS_INDEX}"
+        )
     folder = source.resolve().parent
     try:
         with source.open(newline="", encoding="utf-8-sig") as stream:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from dermalens.core.errors import DataError, name_some
 from dermalens.core.files import write_whole
-from dermalens.data.index import PARTS, Row, cannot_write, index_file, read_index, write_index
+from dermalens.data.index import PARTS, Row, cannot_write, index_file, made_images, read_index, write_index
 from dermalens.data.leaks import check_no_leak, merge_known_pairs
 
 DEFAULT_SHARES: Mapping[str, float] = {"train": 0.70, "val": 0.15, "test": 0.15}
@@ -40,10 +40,13 @@ def split_rows(
     images; a lesion is never divided.
 
     Raises:
-        DataError: shares that do not sum to one, an empty index, an image id that stands twice, or a diagnosis
-            with too few lesions.
+        DataError: shares that do not sum to one, an empty index, made images, an image id that stands twice, or a
+            diagnosis with too few lesions.
     """
     _check_shares(rows, shares, folds)
+    made = made_images(rows)
+    if made:
+        raise DataError(f"{len(made)} made images: {name_some(made)}. They may not judge a model; split the original.")
     _check_ids(rows)
     merged = merge_known_pairs(rows)
     images = Counter(row.lesion_id for row in merged)
@@ -140,13 +143,23 @@ def _allot(lesions: Sequence[str], images: Mapping[str, int], shares: Mapping[st
 
 
 def split_sha256(rows: Iterable[Row]) -> str:
-    """The SHA-256 over image id, lesion, label, part and fold of each row, in order of image id.
+    """The SHA-256 over image id, lesion, label and part of each row, in order of image id.
 
-    Paths are left out: a split keeps its name when the images move.
+    Paths are left out: a split keeps its name when the images move. So are folds, which divide its parts further:
+    bundles of the same parts are judged on the same test part, with folds or without.
     """
+    return _digest(rows, lambda row: (row.image_id, row.lesion_id, row.label, row.part, "None"))
+
+
+def folds_sha256(rows: Iterable[Row]) -> str:
+    """The SHA-256 over image id and fold of each row, in order of image id."""
+    return _digest(rows, lambda row: (row.image_id, str(row.fold)))
+
+
+def _digest(rows: Iterable[Row], fields: Callable[[Row], tuple[str, ...]]) -> str:
     digest = hashlib.sha256()
     for row in sorted(rows, key=lambda row: row.image_id):
-        digest.update("\t".join((row.image_id, row.lesion_id, row.label, row.part, str(row.fold))).encode() + b"\n")
+        digest.update("\t".join(fields(row)).encode() + b"\n")
     return digest.hexdigest()
 
 
@@ -160,7 +173,7 @@ def write_split(rows: Sequence[Row], target: Path, *, seed: int) -> str:
     sha256 = split_sha256(rows)
     write_index(rows, target)
     counts = {part: dict(sorted(Counter(row.label for row in rows if row.part == part).items())) for part in PARTS}
-    note = {"sha256": sha256, "seed": seed, "images": counts}
+    note = {"sha256": sha256, "folds_sha256": folds_sha256(rows), "seed": seed, "images": counts}
     try:
         write_whole(target.with_suffix(".json"), (json.dumps(note, indent=2) + "\n").encode())
     except OSError as error:
@@ -187,14 +200,16 @@ def read_split(source: Path) -> Split:
     check_no_leak(rows)
     sha256 = split_sha256(rows)
     note = source.with_suffix(".json")
-    if note.is_file() and _noted_sha256(note) != sha256:
+    if note.is_file() and _noted_sha256(note) not in {(sha256, folds_sha256(rows)), (sha256, None)}:
         raise DataError(f"{source} was changed after it was split: its rows no longer match {note.name}. Split again.")
     return Split(tuple(rows), sha256)
 
 
-def _noted_sha256(note: Path) -> str:
+def _noted_sha256(note: Path) -> tuple[str, str | None]:
+    """The hashes of the parts and of the folds; none of the folds in a note of version 0.1."""
     try:
-        return str(json.loads(note.read_text(encoding="utf-8"))["sha256"])
+        content = json.loads(note.read_text(encoding="utf-8"))
+        return str(content["sha256"]), content.get("folds_sha256")
     except OSError as error:
         raise DataError(f"Cannot read {note}: {error.strerror}. It names the split; make it readable.") from error
     except (ValueError, KeyError, TypeError) as error:

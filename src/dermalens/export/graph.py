@@ -8,6 +8,7 @@ first layer takes every cell of the maps, the mean of its weights over the cells
 
 from __future__ import annotations
 
+import onnx
 import torch
 from torch import Tensor, nn
 
@@ -94,8 +95,17 @@ def to_onnx(classifier: LesionClassifier, side_pixels: int) -> bytes:
     )
     if program is None:
         raise ExportError("The exporter of PyTorch returned no graph.")
-    model = program.model_proto
+    model = _without_traces(program.model_proto)
     if model.ByteSize() > LARGEST_BYTES:
         raise ExportError(f"The graph has {model.ByteSize() / 1e9:.1f} GB; one ONNX file holds at most 2 GB.")
     content: bytes = model.SerializeToString()
     return content
+
+
+def _without_traces(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model without the exporter's notes, which name the files of the machine that it ran on."""
+    graph = model.graph
+    for part in (model, graph, *graph.node, *graph.value_info, *graph.input, *graph.output, *graph.initializer):
+        part.ClearField("metadata_props")
+        part.ClearField("doc_string")
+    return model

@@ -29,7 +29,7 @@ from dermalens.core.errors import DataError, ExportError
 from dermalens.core.statements import INTENDED_USE, citations, limits_for, weights_licence
 from dermalens.core.taxonomy import malignant_of
 from dermalens.data.index import Row
-from dermalens.data.split import Split, read_split
+from dermalens.data.split import Split, folds_sha256, read_split
 from dermalens.evaluate.calibrate import Method, fit, operating_points
 from dermalens.evaluate.judge import logits_of, read_squares
 from dermalens.evaluate.predictions import malignant_mask, truth_of
@@ -164,9 +164,12 @@ def _at_side(run: Run, side_pixels: int | None) -> Run:
 def _split_of(run: Run, options: ExportOptions) -> Split:
     path = options.split or Path(run.recipe.data.split)
     split = read_split(path)
-    if split.sha256 != run.notes["split_sha256"]:
+    needed, given = str(run.notes["split_sha256"]), split.sha256
+    if needed == given and run.recipe.data.fold is not None:
+        needed, given = str(run.notes.get("folds_sha256")), folds_sha256(split.rows)
+    if needed != given:
         raise DataError(
-            f"{path} is not the split of this run: {split.sha256[:12]} given, {run.notes['split_sha256'][:12]} needed. "
+            f"{path} is not the split of this run: {given[:12]} given, {needed[:12]} needed. "
             "Name the right one: --split PATH"
         )
     return split

@@ -29,15 +29,27 @@ def export_ensemble(folder: Path, target: Path, options: ExportOptions) -> tuple
     The regression is fitted on the out-of-fold predictions of the train part, the calibration on the val part.
 
     Raises:
-        ExportError: a member is not trained, or members do not fit together; then nothing is written.
+        ExportError: a member is not trained, members do not fit together, or another side than that of the
+            regression; then nothing is written.
         TrainingError: the out-of-fold predictions are not complete.
         DataError: the split cannot be read or is not the one of the members.
     """
     notes = read_ensemble(folder)
+    _check_side(notes, options.side_pixels, folder)
     runs = {name: read_run(folder / name) for name in notes.recipe.members}
     check_alike(runs, sides_may_differ=options.side_pixels is not None)
     joined = Joined(_combiner(folder, notes), notes.recipe.name, notes.recipe.name)
     return export_members(runs, joined, target, options)
+
+
+def _check_side(notes: EnsembleNotes, side_pixels: int | None, folder: Path) -> None:
+    """Refuse a side at which the regression was not fitted."""
+    fitted_at = next(iter(notes.recipe.members.values())).preprocess.side_pixels
+    if notes.recipe.stack.combiner == "logistic" and side_pixels not in (None, fitted_at):
+        raise ExportError(
+            f"--side {side_pixels} given; the regression of {folder} is fitted on logits at {fitted_at} pixels and "
+            f"holds for these only. Leave --side out, or name the members' folders: their mean takes any side."
+        )
 
 
 def export_mean(folders: Sequence[Path], target: Path, options: ExportOptions) -> tuple[Bundle, dict[str, float]]:

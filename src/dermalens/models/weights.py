@@ -61,6 +61,15 @@ def read_state(source: Path) -> dict[str, Tensor]:
     return state
 
 
+def is_of_run(source: Path) -> bool:
+    """Whether a file of start weights comes from a run of DermaLens: its tensors are those of a backbone and a head.
+
+    Raises:
+        RecipeError: no such file, or something else than named tensors in it.
+    """
+    return any(name.startswith((_PREFIX, _HEAD)) for name in read_state(source))
+
+
 def load_state(network: nn.Module, state: Mapping[str, Tensor]) -> None:
     """Load weights by name where they are named as in timm, otherwise tensor by tensor in order.
 

@@ -19,7 +19,7 @@ from dermalens.core.errors import DataError, name_some
 from dermalens.core.taxonomy import class_of
 from dermalens.data.index import Row, read_index
 from dermalens.data.leaks import check_no_leak
-from dermalens.data.split import read_split
+from dermalens.data.split import folds_sha256, read_split
 from dermalens.train.recipe import Recipe
 from dermalens.transforms.augment import LOAD_MARGIN, build_augmentation
 from dermalens.transforms.clean import check_cleaning
@@ -122,6 +122,7 @@ class LesionData(lightning.LightningDataModule):
         fold, left_out = recipe.data.fold, recipe.data.left_out
         _check_fold("fold", fold, kept, recipe)
         _check_fold("left_out", left_out, kept, recipe)
+        self.folds_sha256 = "" if fold is None and left_out is None else folds_sha256(split.rows)
         self.val_rows = [row for row in kept if (row.part == "val" if fold is None else row.fold == fold)]
         held_out = {row.image_id for row in self.val_rows}
         learned = [row for row in kept if row.image_id not in held_out]

@@ -9,7 +9,10 @@ RUN/MEMBER/              the run on the whole train part, as any other: this net
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+import re
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,19 +21,26 @@ from lightning.pytorch.callbacks import Callback
 from pydantic import ValidationError
 
 import dermalens
-from dermalens.core.errors import DataError, TrainingError
+from dermalens.core.errors import DataError, DermaLensError, MissingExtraError, RecipeError, TrainingError
 from dermalens.core.files import write_whole
+from dermalens.data.split import Split, read_split
+from dermalens.models.weights import is_of_run
 from dermalens.train.checkpoint import BEST, LAST
 from dermalens.train.datamodule import LesionData
 from dermalens.train.ensemble_recipe import EnsembleRecipe
-from dermalens.train.failures import plain_failures
+from dermalens.train.failures import check_machine, plain_failures
+from dermalens.train.freezing import freeze
 from dermalens.train.left_out import predict_rows, write_out_of_fold
-from dermalens.train.network import trained_network
+from dermalens.train.network import build_network, trained_network
 from dermalens.train.notes import check_same_recipe, now, read_notes
 from dermalens.train.recipe import Recipe
 from dermalens.train.run import TrainingSummary, train
 
 ENSEMBLE = "ensemble.json"
+
+_NO_FILE = ("timm", "package", "none")
+_OWN_KEY = re.compile(r"(?<![\w/.])(?=(?:model|optimizer|trainer)\.[a-z_]+\b|data\.workers\b)")
+"""Before a key of a recipe in a message."""
 
 Watch = Callable[[str], Sequence[Callback]]
 """Gives the callbacks of a run whose title, such as "densenet121, fold 2 of 0 to 4", it is told."""
@@ -58,14 +68,19 @@ def train_ensemble(
     Raises:
         TrainingError: the folder holds another run, or the machine gave out.
         DataError: images or labels that cannot be trained on; the split has no folds.
+        RecipeError: a network that cannot be built, or start weights that may know what a stack leaves out.
     """
     folds = _begin(recipe, folder, resume=resume)
     done = {}
     for name, member in recipe.members.items():
         for fold in folds:
             title = f"{name}, fold {fold} of {folds[0]} to {folds[-1]}"
-            _predict_fold(member, fold, folder / name, watch(title))
-        done[name] = _go_on(member, folder / name, watch(f"{name}, the whole train part"))
+            callbacks = watch(title)
+            with _of_member(name):
+                _predict_fold(member, fold, folder / name, callbacks)
+        callbacks = watch(f"{name}, the whole train part")
+        with _of_member(name):
+            done[name] = _go_on(member, folder / name, callbacks)
     return done
 
 
@@ -81,24 +96,59 @@ def _begin(recipe: EnsembleRecipe, folder: Path, *, resume: bool) -> tuple[int, 
         raise TrainingError(f"{folder} already holds an ensemble. Continue it with --resume or choose another --out.")
     if resume and not there:
         raise TrainingError(f"There is no ensemble in {folder} to resume. Start it without --resume.")
-    data = [LesionData(member) for member in recipe.members.values()]
-    folds = _folds(recipe, data[0])
-    for fold in folds:
-        LesionData(_without(data[0].recipe, fold))
-    started = now()
-    if there:
-        started = _check_same(recipe, data[0].split_sha256, folder)
-    _write_notes(recipe, data[0].split_sha256, folds, started, folder)
+    source = next(iter(recipe.members.values())).data.split
+    split = read_split(Path(source))
+    folds = _folds(recipe, split, source)
+    _check_data(recipe, folds)
+    started = _check_same(recipe, split.sha256, folder) if there else now()
+    for name in recipe.members:
+        if not _is_complete(folder, name, folds):
+            with _of_member(name):
+                _check_network(recipe, name)
+    _write_notes(recipe, split.sha256, folds, started, folder)
     return folds
 
 
-def _folds(recipe: EnsembleRecipe, data: LesionData) -> tuple[int, ...]:
+def _check_data(recipe: EnsembleRecipe, folds: Sequence[int]) -> None:
+    """The images of every run; members share all of them but those of `data.extra`."""
+    for member in {tuple(member.data.extra): member for member in recipe.members.values()}.values():
+        LesionData(member)
+        for fold in folds:
+            LesionData(_without(member, fold))
+
+
+def _check_network(recipe: EnsembleRecipe, name: str) -> None:
+    """Build the network of a member and drop it; refuse start weights that may have learned a fold left out."""
+    member = recipe.members[name]
+    check_machine(member)
+    weights = member.model.weights
+    if recipe.stack.combiner == "logistic" and weights not in _NO_FILE and is_of_run(Path(weights)):
+        raise RecipeError(
+            f"model.weights {weights} comes from a run of DermaLens, which may have learned the lesions that a stack "
+            'leaves out. Use "timm", "package", "none" or weights from other images, or --set stack.combiner="mean".'
+        )
+    freeze(build_network(member), frozen=member.model.frozen, head_only=False)
+
+
+@contextmanager
+def _of_member(name: str) -> Iterator[None]:
+    """Name the member in what is raised, and the keys in it as those of the member."""
+    try:
+        yield
+    except MissingExtraError:
+        raise
+    except DermaLensError as error:
+        raise type(error)(f"Member {name}: {_OWN_KEY.sub(f'members.{name}.', str(error))}") from error
+
+
+def _folds(recipe: EnsembleRecipe, split: Split, source: str) -> tuple[int, ...]:
+    """Folds of the train part of the split; those that an index of `data.extra` numbers are not meant."""
     if recipe.stack.combiner == "mean":
         return ()
-    folds = tuple(sorted({row.fold for row in data.train_rows if row.fold is not None}))
+    folds = tuple(sorted({row.fold for row in split.part("train") if row.fold is not None}))
     if len(folds) < 2:
         raise DataError(
-            f"{data.recipe.data.split} has no folds, which a stack needs for its out-of-fold predictions: "
+            f"{source} has no folds, which a stack needs for its out-of-fold predictions: "
             'dermalens data split INDEX --folds 5 (the parts stay the same), or --set stack.combiner="mean".'
         )
     return folds
@@ -109,12 +159,35 @@ def _without(member: Recipe, fold: int) -> Recipe:
 
 
 def _check_same(recipe: EnsembleRecipe, split_sha256: str, folder: Path) -> str:
-    """Refuse another recipe or split than that of `folder`; how members are joined may change. Gives its start."""
+    """Refuse another split than that of `folder`, or another recipe of a member that has begun. Gives its start.
+
+    How members are joined may change.
+    """
     former, started = read_ensemble(folder), str(_content(folder).get("started", ""))
-    check_same_recipe(former.recipe.model_copy(update={"stack": recipe.stack}), recipe, folder)
+    begun = [
+        name
+        for name in former.recipe.members
+        if any(_has_begun(run) for run in (folder / name, *(folder / name).glob("fold_*/")))
+    ]
+    check_same_recipe(_only(former.recipe, begun), _only(recipe, begun), folder)
     if former.split_sha256 != split_sha256:
         raise TrainingError(f"{folder} holds an ensemble on another split. Choose another --out.")
     return started
+
+
+def _only(recipe: EnsembleRecipe, names: Sequence[str]) -> EnsembleRecipe:
+    members = {name: member for name, member in recipe.members.items() if name in names}
+    return EnsembleRecipe.model_construct(members=members)
+
+
+def _has_begun(run: Path) -> bool:
+    """Whether a run has learned something: it has a checkpoint to go on from, or is finished."""
+    return (run / LAST).is_file() or "training" in read_notes(run)
+
+
+def _is_complete(folder: Path, member: str, folds: Sequence[int]) -> bool:
+    tables = [fold_file(folder, member, fold) for fold in folds]
+    return "training" in read_notes(folder / member) and all(table.is_file() for table in tables)
 
 
 def _write_notes(recipe: EnsembleRecipe, split_sha256: str, folds: Sequence[int], started: str, folder: Path) -> None:
@@ -153,14 +226,19 @@ def _content(folder: Path) -> Mapping[str, Any]:
 
 def _go_on(recipe: Recipe, folder: Path, callbacks: Sequence[Callback]) -> TrainingSummary:
     """Train, or go on with what was begun."""
-    return train(recipe, folder, resume=bool(read_notes(folder)), callbacks=callbacks)
+    return train(recipe, folder, resume=_has_begun(folder), callbacks=callbacks)
 
 
 def _predict_fold(member: Recipe, fold: int, folder: Path, callbacks: Sequence[Callback]) -> None:
-    """Train without a fold, and write what the network says of it. The val part selects the epoch, not the fold."""
+    """Train without a fold, and write what the network says of it. The val part selects the epoch, not the fold.
+
+    A run whose predictions and best checkpoint are both gone starts over.
+    """
     recipe, run = _without(member, fold), folder / f"fold_{fold}"
-    _go_on(recipe, run, callbacks)
     target = fold_file(folder.parent, folder.name, fold)
+    if _has_begun(run) and not target.is_file() and not (run / BEST).is_file():
+        shutil.rmtree(run)
+    _go_on(recipe, run, callbacks)
     if not target.is_file():
         with plain_failures(recipe, run):
             rows = LesionData(recipe).left_out_rows

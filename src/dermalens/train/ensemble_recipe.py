@@ -62,6 +62,8 @@ def _parse_ensemble(content: Mapping[str, Any], *, where: str) -> EnsembleRecipe
     if odd:
         raise RecipeError(f"{where}: members are named with a-z, 0-9 and _; given is {name_some(odd)}")
     shared = {key: value for key, value in content.items() if key not in ("members", "stack")}
+    if "name" not in shared:
+        raise RecipeError(f"{where}: missing key name")
     members = {name: _member(shared, name, keys, where) for name, keys in own.items()}
     _check_members(members, where)
     try:
@@ -74,7 +76,7 @@ def _parse_ensemble(content: Mapping[str, Any], *, where: str) -> EnsembleRecipe
 
 
 def _member(shared: Mapping[str, Any], name: str, keys: Mapping[str, Any], where: str) -> Recipe:
-    named = {**shared, "name": f"{shared.get('name')}_{name}"}
+    named = {**shared, "name": f"{shared['name']}_{name}"}
     return parse_recipe(_laid_over(named, keys), where=f"{where}: {name}")
 
 

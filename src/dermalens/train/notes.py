@@ -39,6 +39,7 @@ def start_notes(recipe: Recipe, data: LesionData, folder: Path) -> None:
             "git_commit": _git_commit(),
             "packages": {name: version(name) for name in ("torch", "torchvision", "timm", "lightning")},
             "split_sha256": data.split_sha256,
+            "folds_sha256": data.folds_sha256,
             "extra_sha256": extra_sha256(recipe),
             "sources": sorted({row.source for row in (*data.train_rows, *data.val_rows)}),
             "train_counts": dict(zip(recipe.classes, data.train_counts, strict=True)),
@@ -103,7 +104,10 @@ def check_same_run(recipe: Recipe, data: LesionData, folder: Path) -> None:
     except (KeyError, ValidationError) as error:
         raise TrainingError(f"{folder / NOTES} has no recipe of this version. Choose another --out.") from error
     check_same_recipe(former, recipe, folder)
-    for key, given in (("split_sha256", data.split_sha256), ("extra_sha256", extra_sha256(recipe))):
+    hashes = {"split_sha256": data.split_sha256, "extra_sha256": extra_sha256(recipe)}
+    if data.folds_sha256:
+        hashes["folds_sha256"] = data.folds_sha256
+    for key, given in hashes.items():
         if notes.get(key) != given:
             raise TrainingError(
                 f"{folder} holds a run on other data than {recipe.data.split} and data.extra ({key} differs). "

@@ -85,11 +85,12 @@ class Optimizer(_Part):
     momentum: float = Field(default=0.9, ge=0, lt=1)
     """For sgd (Nesterov); the others do not use it."""
     schedule: Literal["cosine", "plateau", "constant"] = "cosine"
-    """cosine falls to zero over all steps; plateau divides by ten after `plateau_patience` epochs without gain."""
+    """cosine falls to zero over all steps; plateau divides by ten after more than
+    `plateau_patience` epochs without gain."""
     warmup_epochs: float = Field(default=0.0, ge=0)
     """The learning rate first rises in a straight line for this many epochs; not with plateau."""
     plateau_patience: int = Field(default=2, ge=0)
-    """Epochs without gain that plateau bears."""
+    """Epochs without gain that plateau bears; the one after them lowers the rate."""
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     """Share of the target that is spread evenly over all classes."""
     gradient_clip: float = Field(default=0.0, ge=0)

@@ -1,8 +1,9 @@
 """The cleaning steps of a preprocessing spec, applied in order; each is a pure function of pixels and its parameters.
 
 They work on the square after it was resized. Before, they would cost what the photograph is large, and depend on how
-much of it the decoder had reduced already; after, each takes the same time for every picture, sees the same pixels in
-training, evaluation and inference, and what it wipes out is what the model could have seen.
+much of it the decoder had reduced already; after, each takes the same time for every picture, and what it wipes out is
+what the model could have seen. Evaluation and inference clean the same pixels. Training does not: it cleans a square of
+1.15 times the training side, before that is warped and cut, and with progressive sides a smaller one at first.
 """
 
 from __future__ import annotations

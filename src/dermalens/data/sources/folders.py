@@ -11,20 +11,20 @@ from dataclasses import replace
 from pathlib import Path
 
 from dermalens.core.errors import DataError, name_some
-from dermalens.core.taxonomy import CLASSES
+from dermalens.core.taxonomy import LABELS
 from dermalens.data.check import Listing
 from dermalens.data.files import image_ids, images_in, images_under, subfolders, what_is_in
 from dermalens.data.index import COLUMNS, FOLDERS_INDEX, Row, read_index
 from dermalens.data.tables import header_of
 
-LOOKS_LIKE = "folders named by class (akiec, bcc ...), alone or inside train, val and test"
+LOOKS_LIKE = "folders named by class (akiec, bcc ..., or benign, malignant), alone or inside train, val and test"
 PART_OF_FOLDER = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 
 
 def matches(path: Path) -> bool:
     """Whether `path` holds a class folder, or a part folder that holds one."""
     places = [path, *_part_folders(path)] if path.is_dir() else []
-    return any(folder.name.lower() in CLASSES for place in places for folder in subfolders(place))
+    return any(folder.name.lower() in LABELS for place in places for folder in subfolders(place))
 
 
 def _part_folders(path: Path) -> list[Path]:
@@ -38,7 +38,7 @@ def read(path: Path) -> Listing:
         DataError: neither form, both at once, or folders that do not hold what their `split.csv` says.
     """
     parts = _part_folders(path) if path.is_dir() else []
-    alone = [folder.name for folder in subfolders(path) if folder.name.lower() in CLASSES] if path.is_dir() else []
+    alone = [folder.name for folder in subfolders(path) if folder.name.lower() in LABELS] if path.is_dir() else []
     if bool(parts) == bool(alone):
         found = f"both {parts[0].name} and {alone[0]}" if parts else what_is_in(path)
         raise DataError(f"{path} holds {found}; needed is {LOOKS_LIKE}.")
