@@ -31,8 +31,8 @@ _NOTES: Final = """Each figure is that of the exported bundle on the test part, 
 with its 95 % interval from a bootstrap over lesions. Precision and recall are means over the classes, so that recall is
 the balanced accuracy under its other name; a precision is not defined where a class is never given. Macro AUC is one
 class against the rest. Compare columns of systems with seven classes and with two only where both answer the same
-question: malignant AUC, and accuracy of malignant against benign. Epochs, side and start weights are those of the run; on
-a machine without a GPU they may be fewer or other than the recipe's (settings in `results/systems.json`)."""
+question: malignant AUC, and accuracy of malignant against benign. Epochs, side and start weights are those of the run;
+on a machine without a GPU they may be fewer or other than the recipe's (settings in `results/systems.json`)."""
 
 _COMPARED: Final = """They cannot be compared with figures on this split: HAM10000 has 10,015 images of 7,470 lesions
 (7,452 when those are merged that are known to be one), so that a split which divides images at random puts photographs
