@@ -15,31 +15,12 @@ from PIL import Image, ImageDraw
 from benchmarks.pictures import SMALL, jpeg
 from benchmarks.timing import machine
 from dermalens.core.image import open_upright
-from dermalens.core.spec import (
-    Background,
-    Bilateral,
-    CleanStep,
-    DarkBorder,
-    Hair,
-    Median,
-    NonLocalMeans,
-    PreprocessSpec,
-    ShadesOfGrey,
-)
+from dermalens.core.spec import EVERY_STEP, CleanStep, PreprocessSpec
 from dermalens.transforms.clean import clean
 from dermalens.transforms.preprocess import SquarePixels, preprocess
 
 SIDE = 224
 REPEATS = 20
-STEPS: tuple[CleanStep, ...] = (
-    Median(),
-    Bilateral(),
-    NonLocalMeans(),
-    Hair(),
-    DarkBorder(),
-    Background(),
-    ShadesOfGrey(),
-)
 
 
 def measure() -> dict[str, object]:
@@ -51,7 +32,7 @@ def measure() -> dict[str, object]:
         "machine": machine(),
         "side_pixels": SIDE,
         "decode_and_resize_ms": cpu_ms(lambda: preprocess(open_upright(data, wanted_side_pixels=SIDE), spec)),
-        "steps_ms": {step.step: step_ms(square, step) for step in STEPS},
+        "steps_ms": {step.step: step_ms(square, step) for step in EVERY_STEP},
     }
 
 

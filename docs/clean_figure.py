@@ -17,17 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from dermalens.core.spec import (
-    Background,
-    Bilateral,
-    CleanStep,
-    DarkBorder,
-    Hair,
-    Median,
-    NonLocalMeans,
-    PreprocessSpec,
-    ShadesOfGrey,
-)
+from dermalens.core.spec import EVERY_STEP, DarkBorder, Hair, PreprocessSpec, ShadesOfGrey
 from dermalens.data.split import read_split
 from dermalens.transforms.clean import clean
 from dermalens.transforms.clean_hair import MOST_HAIR, hair_mask
@@ -38,15 +28,6 @@ ROOT = Path(__file__).resolve().parents[1]
 DRAWN, REAL = ROOT / "docs/how-to/clean.jpg", ROOT / "work/clean_real.png"
 SIDE = 224
 CAPTION = 22
-STEPS: tuple[CleanStep, ...] = (
-    Median(),
-    Bilateral(),
-    NonLocalMeans(),
-    Hair(),
-    DarkBorder(),
-    Background(),
-    ShadesOfGrey(),
-)
 
 
 def drawn() -> Image.Image:
@@ -73,9 +54,9 @@ def drawn() -> Image.Image:
 
 def sheet(square: NDArray[np.uint8]) -> Image.Image:
     """The square and what each step alone makes of it, then all of them in a row, with captions."""
-    titles = ["as it came", *(step.step for step in STEPS), "hair, dark_border, shades_of_grey"]
+    titles = ["as it came", *(step.step for step in EVERY_STEP), "hair, dark_border, shades_of_grey"]
     together = clean(square, [Hair(), DarkBorder(), ShadesOfGrey()])
-    pictures = [square, *(clean(square, [step]) for step in STEPS), together]
+    pictures = [square, *(clean(square, [step]) for step in EVERY_STEP), together]
     columns = 3
     page = Image.new("RGB", (columns * (SIDE + 8), -(-len(pictures) // columns) * (SIDE + CAPTION)), "white")
     for number, (title, pixels) in enumerate(zip(titles, pictures, strict=True)):

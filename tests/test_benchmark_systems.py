@@ -14,15 +14,13 @@ import torch
 from benchmarks import systems
 from dermalens.core.bundlefile import read_bundle
 from dermalens.core.errors import DataError
-from dermalens.core.taxonomy import CLASSES
-from dermalens.data.index import Row
-from dermalens.data.split import read_split, write_split
+from dermalens.data.split import read_split
 from dermalens.export.run import ExportOptions, export_run
 from dermalens.train.ensemble import ENSEMBLE
 from dermalens.train.ensemble_recipe import EnsembleRecipe, Stack
 from dermalens.train.recipe import read_recipe
 from dermalens.train.run import train
-from tests.drawn_lesions import draw_lesion
+from tests.drawn_lesions import draw_split
 from tests.tiny_bundle import tiny_graph, write_tiny_bundle
 
 SMOKE = Path(__file__).parents[1] / "recipes" / "smoke.toml"
@@ -31,16 +29,7 @@ IN_PART = {"train": 2, "val": 10, "test": 2}  # of each class; parity wants 64 v
 
 @pytest.fixture(scope="module")
 def split(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("drawn")
-    rows: list[Row] = []
-    for label in CLASSES:
-        for part, count in IN_PART.items():
-            for place in range(count):
-                path = folder / f"{label}_{part}_{place}.png"
-                draw_lesion(len(rows), label, path)
-                rows.append(Row(path.stem, str(path), label, f"lesion_{path.stem}", source="HAM10000", part=part))
-    write_split(rows, folder / "split.csv", seed=0)
-    return folder / "split.csv"
+    return draw_split(tmp_path_factory.mktemp("drawn"), IN_PART)
 
 
 @pytest.fixture(scope="module")

@@ -12,9 +12,7 @@ import pytest
 from nbclient import NotebookClient
 from PIL import Image
 
-from dermalens.core.taxonomy import CLASSES
-from dermalens.data.index import Row
-from dermalens.data.split import write_split
+from tests.drawn_lesions import draw_split
 from tests.tiny_bundle import lesion, write_tiny_bundle
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
@@ -35,14 +33,11 @@ def code_cells(book: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A split of drawn lesions, and the tiny bundle that tells their colours apart."""
     folder = tmp_path_factory.mktemp("drawn")
-    rows: list[Row] = []
-    for label in CLASSES:
-        for part, count in IN_PART.items():
-            for place in range(count):
-                path = folder / f"{label}_{part}_{place}.png"
-                lesion(label, (96 + len(rows), 80)).save(path)
-                rows.append(Row(path.stem, str(path), label, f"lesion_{path.stem}", source="HAM10000", part=part))
-    write_split(rows, folder / "split.csv", seed=0)
+
+    def draw(number: int, label: str, target: Path) -> None:
+        lesion(label, (96 + number, 80)).save(target)
+
+    draw_split(folder, IN_PART, draw=draw)
     write_tiny_bundle(folder / "bundle")
     return folder
 

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFilter
+from typer.testing import CliRunner
 
+from dermalens.cli.data import app
 from dermalens.data.index import Row
 
 REAL_DATA = Path(__file__).parents[3] / "shared" / "data"
@@ -39,6 +41,19 @@ def write_csv(path: Path, lines: Iterable[str]) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
+
+
+@pytest.fixture
+def run() -> Callable[..., Any]:
+    """`dermalens data` with arguments; what is not an exit is raised."""
+
+    def invoke(*arguments: object) -> Any:
+        result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+        if result.exception and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return result
+
+    return invoke
 
 
 @pytest.fixture

@@ -15,7 +15,6 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from dermalens.cli.data import app
 from dermalens.cli.main import app as main_app
 from dermalens.core.errors import DataError
 from dermalens.data.balance import Made, Plan, plan_balance, rows_to_balance, write_balanced
@@ -26,17 +25,6 @@ from tests.data.conftest import drawn_lesion, save
 
 Run = Callable[..., Any]
 SAME = Variant(mirrored=False, rotation_degrees=0, zoom=1, shift_x=0, shift_y=0, brightness=1, contrast=1, saturation=1)
-
-
-@pytest.fixture
-def run() -> Run:
-    def invoke(*arguments: object) -> Any:
-        result = CliRunner().invoke(app, [str(argument) for argument in arguments])
-        if result.exception and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        return result
-
-    return invoke
 
 
 @pytest.fixture

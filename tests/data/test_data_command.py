@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from dermalens.cli.data import app
 from dermalens.cli.main import app as main_app
 from dermalens.core.errors import DataError
 from dermalens.data.index import read_index, write_index
@@ -15,17 +14,6 @@ from dermalens.data.split import read_split
 from tests.data.conftest import save
 
 Run = Callable[..., Any]
-
-
-@pytest.fixture
-def run() -> Run:
-    def invoke(*arguments: object) -> Any:
-        result = CliRunner().invoke(app, [str(argument) for argument in arguments])
-        if result.exception and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        return result
-
-    return invoke
 
 
 @pytest.fixture

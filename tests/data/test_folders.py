@@ -10,9 +10,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from typer.testing import CliRunner
 
-from dermalens.cli.data import app
 from dermalens.core.errors import DataError
 from dermalens.data import folders as folders_module
 from dermalens.data.folders import lay_out_split, thin_classes
@@ -22,17 +20,6 @@ from dermalens.data.split import read_split, split_rows, write_split
 from tests.data.conftest import save
 
 Run = Callable[..., Any]
-
-
-@pytest.fixture
-def run() -> Run:
-    def invoke(*arguments: object) -> Any:
-        result = CliRunner().invoke(app, [str(argument) for argument in arguments])
-        if result.exception and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        return result
-
-    return invoke
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from dermalens.predict.classifier import load
 from dermalens.predict.session import Session
 from dermalens.train.recipe import read_recipe
 from dermalens.train.run import train
-from tests.drawn_lesions import draw_lesion
+from tests.drawn_lesions import draw_split
 
 SMOKE = Path(__file__).parents[2] / "recipes" / "smoke.toml"
 IN_PART = {"train": 3, "val": 10, "test": 3}  # of each class; parity wants 64 validation images
@@ -33,16 +33,7 @@ IN_PART = {"train": 3, "val": 10, "test": 3}  # of each class; parity wants 64 v
 
 @pytest.fixture(scope="module")
 def split(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("drawn")
-    rows: list[Row] = []
-    for label in CLASSES:
-        for part, count in IN_PART.items():
-            for place in range(count):
-                path = folder / f"{label}_{part}_{place}.png"
-                draw_lesion(len(rows), label, path)
-                rows.append(Row(path.stem, str(path), label, f"lesion_{path.stem}", source="HAM10000", part=part))
-    write_split(rows, folder / "split.csv", seed=0)
-    return folder / "split.csv"
+    return draw_split(tmp_path_factory.mktemp("drawn"), IN_PART)
 
 
 @pytest.fixture(scope="module")

@@ -19,8 +19,8 @@ from dermalens.cli.main import app
 from dermalens.core.bundle import Logistic, Manifest
 from dermalens.core.bundlefile import read_bundle
 from dermalens.core.errors import DataError, ExportError, RecipeError, TrainingError
-from dermalens.core.taxonomy import CLASSES, MALIGNANT
-from dermalens.data.index import Row, read_index, write_index
+from dermalens.core.taxonomy import MALIGNANT
+from dermalens.data.index import read_index, write_index
 from dermalens.data.split import write_split
 from dermalens.evaluate.judge import read_squares
 from dermalens.evaluate.record import rows_of
@@ -34,7 +34,7 @@ from dermalens.train.ensemble import train_ensemble
 from dermalens.train.ensemble_recipe import EnsembleRecipe, read_any_recipe
 from dermalens.train.recipe import read_recipe
 from dermalens.train.run import train
-from tests.drawn_lesions import draw_lesion
+from tests.drawn_lesions import draw_split
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 IN_PART = {"train": 4, "val": 10, "test": 2}  # of each class; parity wants 64 validation images
@@ -54,19 +54,7 @@ CHEAP = (
 
 @pytest.fixture(scope="module")
 def split(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("drawn")
-    rows: list[Row] = []
-    for label in CLASSES:
-        for part, count in IN_PART.items():
-            for place in range(count):
-                path = folder / f"{label}_{part}_{place}.png"
-                draw_lesion(len(rows), label, path)
-                fold = None if part == "test" else place % 2
-                rows.append(
-                    Row(path.stem, str(path), label, f"lesion_{path.stem}", source="drawn", part=part, fold=fold)
-                )
-    write_split(rows, folder / "split.csv", seed=0)
-    return folder / "split.csv"
+    return draw_split(tmp_path_factory.mktemp("drawn"), IN_PART, folds=2, source="drawn")
 
 
 def ensemble_of(split: Path, *changes: str) -> EnsembleRecipe:

@@ -13,13 +13,11 @@ from pydantic import ValidationError
 
 from dermalens.core.errors import MissingExtraError, RecipeError
 from dermalens.core.spec import (
+    EVERY_STEP,
     Background,
-    Bilateral,
-    CleanStep,
     DarkBorder,
     Hair,
     Median,
-    NonLocalMeans,
     PreprocessSpec,
     ShadesOfGrey,
 )
@@ -29,8 +27,7 @@ from dermalens.transforms.clean import CLEANERS, WITHOUT_OPENCV, check_cleaning,
 from dermalens.transforms.preprocess import preprocess
 from dermalens.transforms.rows import read_square
 
-STEPS: list[CleanStep] = [Median(), Bilateral(), NonLocalMeans(), Hair(), DarkBorder(), Background(), ShadesOfGrey()]
-NOISE_STEPS = STEPS[:3]
+NOISE_STEPS = EVERY_STEP[:3]
 SKIN, LESION, HAIR = (220, 175, 155), (110, 65, 45), (40, 28, 25)
 
 
@@ -73,7 +70,7 @@ def needs_opencv(step) -> None:
         pytest.importorskip("cv2")
 
 
-@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.step)
+@pytest.mark.parametrize("step", EVERY_STEP, ids=lambda step: step.step)
 def test_every_step_is_pure_and_gives_pixels_of_the_same_form(step):
     needs_opencv(step)
     grain = np.random.default_rng(5).integers(-3, 4, (224, 224, 1))
@@ -90,7 +87,7 @@ def test_every_step_is_pure_and_gives_pixels_of_the_same_form(step):
     assert not np.array_equal(first, square)
 
 
-@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.step)
+@pytest.mark.parametrize("step", EVERY_STEP, ids=lambda step: step.step)
 def test_every_step_does_the_same_to_a_small_and_a_large_picture(step):
     needs_opencv(step)
     # Every window grows with the side, and with it the time: of these two with the third and the fourth power.
@@ -101,7 +98,7 @@ def test_every_step_does_the_same_to_a_small_and_a_large_picture(step):
     assert far(cleaned_first, clean(small, [step])) < 2.5
 
 
-@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.step)
+@pytest.mark.parametrize("step", EVERY_STEP, ids=lambda step: step.step)
 @pytest.mark.parametrize("colour", [(0, 0, 0), (255, 255, 255), (200, 0, 0), (181, 140, 122)])
 def test_every_step_survives_an_even_picture(step, colour):
     needs_opencv(step)
@@ -111,7 +108,7 @@ def test_every_step_survives_an_even_picture(step, colour):
 
 
 def test_the_table_has_every_step_of_the_spec():
-    assert [step.step for step in STEPS] == list(CLEANERS)
+    assert [step.step for step in EVERY_STEP] == list(CLEANERS)
 
 
 @pytest.mark.parametrize("step", NOISE_STEPS, ids=lambda step: step.step)
@@ -244,10 +241,10 @@ def test_steps_are_done_in_their_order():
 def test_training_and_inference_see_the_same_cleaned_square(tmp_path: Path):
     pytest.importorskip("cv2")
     hairy(300).save(tmp_path / "a.png")
-    spec = PreprocessSpec(side_pixels=128, clean=STEPS)
+    spec = PreprocessSpec(side_pixels=128, clean=list(EVERY_STEP))
     plain = preprocess(hairy(300), PreprocessSpec(side_pixels=128))
     square = preprocess(hairy(300), spec)
-    assert np.array_equal(square, clean(plain, STEPS))
+    assert np.array_equal(square, clean(plain, EVERY_STEP))
     assert np.array_equal(square, read_square(Row("a", str(tmp_path / "a.png"), "nv", "L"), spec))
     assert not np.array_equal(square, plain)
 
@@ -261,7 +258,7 @@ def no_opencv(monkeypatch):
     clean_opencv.check_opencv.cache_clear()
 
 
-@pytest.mark.parametrize("step", STEPS[:-1], ids=lambda step: step.step)
+@pytest.mark.parametrize("step", EVERY_STEP[:-1], ids=lambda step: step.step)
 def test_without_opencv_a_step_says_what_to_install(no_opencv, step):
     message = rf"The cleaning step {step.step} needs an optional part: pip install 'dermalens\[clean\]'"
     with pytest.raises(MissingExtraError, match=message):
@@ -297,7 +294,7 @@ def test_an_unknown_step_or_a_parameter_out_of_range_is_refused(step, problem):
 def test_a_spec_without_cleaning_reads_as_before_and_one_with_it_comes_back():
     old = PreprocessSpec.model_validate_json('{"side_pixels": 224, "crop": "centre", "interpolation": "bicubic"}')
     assert old.clean == []
-    spec = PreprocessSpec(side_pixels=64, clean=STEPS)
+    spec = PreprocessSpec(side_pixels=64, clean=list(EVERY_STEP))
     assert PreprocessSpec.model_validate_json(spec.model_dump_json()) == spec
 
 

@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dermalens.cli.answers import Answered, Failed, Request, Row, answers
-from dermalens.cli.forms import cells, section
+from dermalens.cli.forms import answers_table, cells, section
 from dermalens.core.errors import DermaLensError, name_some
 from dermalens.core.taxonomy import malignant_of
 from dermalens.predict.classifier import Classifier, load
@@ -167,11 +167,7 @@ def write_table(rows: Iterable[Compared], classifiers: Classifiers) -> list[Fail
 
 
 def _table(rows: Sequence[Compared]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("Image / bundle", overflow="fold")
-    table.add_column("Decision")
-    table.add_column("Malignant", justify="right")
-    table.add_column("Most probable class", overflow="fold")
+    table = answers_table("Image / bundle")
     for row in rows:
         if row.failure:
             table.add_row(*cells(row.failure))

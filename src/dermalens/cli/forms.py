@@ -166,12 +166,18 @@ def section(title: str, sentences: Iterable[str]) -> Group:
     return Group(Text(title, "bold"), *lines, Text())
 
 
-def _compact(rows: list[Row]) -> Table:
+def answers_table(title: str) -> Table:
+    """An empty table for `cells`, its first column called `title`."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("Image", overflow="fold")
+    table.add_column(title, overflow="fold")
     table.add_column("Decision")
     table.add_column("Malignant", justify="right")
     table.add_column("Most probable class", overflow="fold")
+    return table
+
+
+def _compact(rows: list[Row]) -> Table:
+    table = answers_table("Image")
     for row in rows:
         table.add_row(*cells(row))
     return table

@@ -6,7 +6,7 @@ treated alike; grey levels are those of 8 bits, 0 to 255.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -114,6 +114,17 @@ CleanStep = Annotated[
     Median | Bilateral | NonLocalMeans | Hair | DarkBorder | Background | ShadesOfGrey, Field(discriminator="step")
 ]
 """One cleaning step; `dermalens.transforms.clean` has the function of each."""
+
+EVERY_STEP: Final[tuple[CleanStep, ...]] = (
+    Median(),
+    Bilateral(),
+    NonLocalMeans(),
+    Hair(),
+    DarkBorder(),
+    Background(),
+    ShadesOfGrey(),
+)
+"""Each step once, with its default parameters."""
 
 
 class PreprocessSpec(_Part):

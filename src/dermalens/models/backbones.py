@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import timm
@@ -15,7 +14,7 @@ from torch import nn
 from dermalens.core.errors import RecipeError
 from dermalens.models.nasnet_mobile import NasNetMobile
 from dermalens.models.small_cnn import cnn_128, cnn_150
-from dermalens.models.weights import load_state, package_file, read_state
+from dermalens.models.weights import load_state, package_file, read_state, weights_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +85,8 @@ def build_backbone(name: str, *, weights: str, drop_path: float = 0.0) -> nn.Mod
         if not entry.package:
             raise RecipeError(f'No weight package is known for {name}. Use "timm", "none" or a file.')
         load_state(network, read_state(package_file(entry.package)))
-    elif weights not in ("timm", "none"):
-        load_state(network, read_state(Path(weights)))
+    elif file := weights_file(weights):
+        load_state(network, read_state(file))
     return network
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Literal
 
 import torch
@@ -10,7 +9,7 @@ from torch import Tensor, nn
 
 from dermalens.core.errors import RecipeError
 from dermalens.models.backbones import build_backbone, find_backbone
-from dermalens.models.weights import load_head
+from dermalens.models.weights import load_head, weights_file
 
 Pooling = Literal["mean", "flatten"]
 """mean: global average pooling, [N, C]; flatten: every cell of every map, [N, C * h * w], for one side only."""
@@ -59,8 +58,8 @@ class LesionClassifier(nn.Module):
         if pooling == "flatten":
             width *= _cells(self.backbone, backbone, side_pixels)
         self.head = build_head(width, hidden, 1 if single_logit else classes, dropout)
-        if weights not in ("package", "timm", "none"):
-            load_head(self.head, Path(weights))
+        if file := weights_file(weights):
+            load_head(self.head, file)
 
     def features(self, images: Tensor) -> Tensor:
         """Feature maps [N, C, h, w] after the last activation of the backbone."""

@@ -38,6 +38,11 @@ def package_file(package: str) -> Path:
     return files[0]
 
 
+def weights_file(weights: str) -> Path | None:
+    """The file that `model.weights` names; None for its words."""
+    return None if weights in ("package", "timm", "none") else Path(weights)
+
+
 def read_state(source: Path) -> dict[str, Tensor]:
     """Read a state dict from a .pth, .ckpt or .safetensors file of tensors (no code is run from it).
 

@@ -24,7 +24,7 @@ import dermalens
 from dermalens.core.errors import DataError, DermaLensError, MissingExtraError, RecipeError, TrainingError
 from dermalens.core.files import write_whole
 from dermalens.data.split import Split, read_split
-from dermalens.models.weights import is_of_run
+from dermalens.models.weights import is_of_run, weights_file
 from dermalens.train.checkpoint import BEST, LAST
 from dermalens.train.datamodule import LesionData
 from dermalens.train.ensemble_recipe import EnsembleRecipe
@@ -38,7 +38,6 @@ from dermalens.train.run import TrainingSummary, train
 
 ENSEMBLE = "ensemble.json"
 
-_NO_FILE = ("timm", "package", "none")
 _OWN_KEY = re.compile(r"(?<![\w/.])(?=(?:model|optimizer|trainer)\.[a-z_]+\b|data\.workers\b)")
 """Before a key of a recipe in a message."""
 
@@ -121,10 +120,10 @@ def _check_network(recipe: EnsembleRecipe, name: str) -> None:
     """Build the network of a member and drop it; refuse start weights that may have learned a fold left out."""
     member = recipe.members[name]
     check_machine(member)
-    weights = member.model.weights
-    if recipe.stack.combiner == "logistic" and weights not in _NO_FILE and is_of_run(Path(weights)):
+    file = weights_file(member.model.weights)
+    if recipe.stack.combiner == "logistic" and file and is_of_run(file):
         raise RecipeError(
-            f"model.weights {weights} comes from a run of DermaLens, which may have learned the lesions that a stack "
+            f"model.weights {file} comes from a run of DermaLens, which may have learned the lesions that a stack "
             'leaves out. Use "timm", "package", "none" or weights from other images, or --set stack.combiner="mean".'
         )
     freeze(build_network(member), frozen=member.model.frozen, head_only=False)
