@@ -97,12 +97,13 @@ def making_of_bundle(bundle: Bundle, notes: Mapping[str, Any]) -> Making:
     """From the bundle, and the notes of its run where they are at hand."""
     settings = notes.get("recipe", {})
     weights = str(settings.get("model", {}).get("weights", "not known"))
-    several, training = len(bundle.graphs) > 1, bundle.manifest.provenance.training
+    files = [member.file for member in bundle.manifest.members]
+    several, training = len(files) > 1, bundle.manifest.provenance.training
     networks = []
-    for file, graph in bundle.graphs.items():
+    for file in files:
         prefix = f"{Path(file).stem}_" if several else ""
         own = {key.removeprefix(prefix): value for key, value in training.items() if key.startswith(prefix)}
-        networks.append(network(Path(file).stem, graph_parameters(graph), weights, own))
+        networks.append(network(Path(file).stem, graph_parameters(bundle.graphs[file]), weights, own))
     return Making(settings, networks, "graph")
 
 

@@ -11,13 +11,14 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
 from dermalens.core.bundlefile import read_bundle
 from dermalens.evaluate.card import model_card
 from dermalens.evaluate.systems import read_systems
-from dermalens.evaluate.systems_page import systems_page
+from dermalens.evaluate.systems_page import Budget, systems_page
 from dermalens.predict.classifier import DEFAULT_BUNDLE
 from dermalens.train.recipe_reference import recipe_reference
 
@@ -135,7 +136,12 @@ def card() -> str:
 
 def systems() -> str:
     """The table of the published systems."""
-    return systems_page(read_systems(ROOT / "results/systems.json"))
+    recipes = {path.stem: tomllib.loads(path.read_text(encoding="utf-8")) for path in (ROOT / "recipes").glob("*.toml")}
+    budgets = {
+        name: Budget(recipe["preprocess"]["side_pixels"], recipe["trainer"]["epochs"])
+        for name, recipe in recipes.items()
+    }
+    return systems_page(read_systems(ROOT / "results/systems.json"), budgets)
 
 
 BLOCKS: dict[str, Callable[[], str]] = {

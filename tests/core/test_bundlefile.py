@@ -128,9 +128,9 @@ def test_an_object_without_format_version_is_refused(folder):
 
 
 def test_a_newer_format_says_how_to_upgrade(folder):
-    change(folder, lambda content: content.update(format_version=3, novelty=[1]))
+    change(folder, lambda content: content.update(format_version=4, novelty=[1]))
     message = refused(folder)
-    assert "made by a newer DermaLens: format 3 given, 2 known; upgrade: pip install -U dermalens" in message
+    assert "made by a newer DermaLens: format 4 given, 3 known; upgrade: pip install -U dermalens" in message
 
 
 def test_a_bundle_of_the_first_format_is_read_and_written_anew_in_the_newest(folder):

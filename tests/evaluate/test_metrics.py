@@ -10,7 +10,7 @@ from sklearn.metrics import balanced_accuracy_score, log_loss, roc_auc_score
 
 from dermalens.core.errors import DataError
 from dermalens.data.index import Row
-from dermalens.evaluate import metrics
+from dermalens.evaluate import bootstrap, metrics
 from dermalens.evaluate.metrics import Scored
 from dermalens.evaluate.predictions import Truth, truth_of
 
@@ -77,7 +77,7 @@ def test_undefined_figures_are_reported_as_none_with_their_n() -> None:
 
 def test_a_lesion_is_drawn_with_all_its_images() -> None:
     truth = Truth(np.zeros(5, dtype=np.int64), ("a", "a", "b", "c", "c"))
-    for rows in metrics.lesion_draws(truth, draws=20, seed=1):
+    for rows in bootstrap.lesion_draws(truth, draws=20, seed=1):
         counts = np.bincount(rows, minlength=5)
         assert counts[0] == counts[1]
         assert counts[3] == counts[4]

@@ -14,7 +14,7 @@ from dermalens.core.errors import DataError
 from dermalens.core.taxonomy import BINARY, CLASSES, MALIGNANT
 from dermalens.data.index import Row
 from dermalens.evaluate.systems import FIGURES, Making, Network, entry, measure_system, merge_systems, read_systems
-from dermalens.evaluate.systems_page import PUBLISHED, systems_page
+from dermalens.evaluate.systems_page import PUBLISHED, Budget, systems_page
 from dermalens.predict.classifier import Classifier, load
 from tests.tiny_bundle import lesion, tiny_graph, write_tiny_bundle
 
@@ -133,7 +133,7 @@ def test_a_file_that_is_no_table_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_page_shows_every_system_beside_what_was_published(make_entry: Callable[..., dict[str, Any]]) -> None:
-    page = systems_page({"tiny": make_entry(), "other": make_entry(parameters_from="graph", seconds=None)})
+    page = systems_page({"tiny": make_entry(), "other": make_entry(parameters_from="graph", seconds=None)}, {})
     assert "| tiny | 7 | 30 | none | 64 | 3 + 4 | cpu, gpu | 14 |" in page
     assert "| other | 7 | 30 (graph) | none | 64 | 3 + 4 | cpu, gpu | not known |" in page
     assert "| tiny | 1.000 (1.000 to 1.000) |" in page
@@ -141,5 +141,10 @@ def test_the_page_shows_every_system_beside_what_was_published(make_entry: Calla
     assert all(statement in page for statement in PUBLISHED)
 
 
+def test_the_page_sets_a_run_against_what_its_recipe_asks_for(make_entry: Callable[..., dict[str, Any]]) -> None:
+    made = make_entry()
+    assert "| 64 of 224 | 3 of 4 + 4 |" in systems_page({"tiny": made}, {made["recipe"]: Budget(224, 4)})
+
+
 def test_the_page_without_results_says_so() -> None:
-    assert "No system has been measured yet." in systems_page({})
+    assert "No system has been measured yet." in systems_page({}, {})

@@ -29,6 +29,8 @@ KEYS = [
     "operating_point",
     "quality",
     "notes",
+    "prediction_set",
+    "prevalence",
 ]
 
 

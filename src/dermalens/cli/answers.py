@@ -26,8 +26,9 @@ class Request:
     """What was asked for, the images already found."""
 
     images: Sequence[str]
-    operating_point: str | None
-    heatmap_folder: Path | None
+    operating_point: str | None = None
+    heatmap_folder: Path | None = None
+    prevalence: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,7 @@ def _row(classifier: Classifier, request: Request, path: str, target: Path | Non
         prediction = classifier.predict(
             _standard_input() if path == STDIN else _file(path),
             operating_point=request.operating_point,
+            prevalence=request.prevalence,
             heatmap=target is not None,
             name=shown,
         )

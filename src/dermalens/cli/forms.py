@@ -19,9 +19,10 @@ from rich.text import Text
 
 from dermalens.cli.answers import Answered, Failed, Row
 from dermalens.core.bundle import Manifest
-from dermalens.core.decision import RECOMMENDATIONS, Verdict
+from dermalens.core.decision import RECOMMENDATIONS, Verdict, describe
 from dermalens.core.taxonomy import BINARY, DIAGNOSES, is_binary
 from dermalens.predict.prediction import Prediction
+from dermalens.predict.prevalence import Prevalence
 
 HEADLINES: dict[Verdict, tuple[str, str]] = {
     "refer": ("REFER: show this lesion to a dermatologist", "bold red"),
@@ -126,11 +127,31 @@ def _in_full(row: Answered) -> Group:
     sections = [
         section("Why", prediction.reasons),
         section("Next step", (prediction.recommendation,)),
+        *_population(prediction),
         *([section("About the picture", prediction.notes)] if prediction.notes else []),
         *([section("Heat map", (row.heatmap,))] if row.heatmap else []),
     ]
     classes = [_classes(prediction)] if prediction.decision != "abstain" else []
     return Group(*parts, *classes, Text(), *sections)
+
+
+def _population(prediction: Prediction) -> list[Group]:
+    """Prediction set and stated prevalence, where there are any."""
+    sections, found, stated = [], prediction.prediction_set, prediction.prevalence
+    if found is not None and prediction.decision != "abstain":
+        names = ", ".join(describe(code) for code in found.classes) or "none: unlike every class"
+        sections.append(section(f"Classes it may be, at {100 * found.coverage:.0f} % coverage", (names,)))
+    if stated is not None:
+        sections.append(section(f"Where {100 * stated.malignant:g} % of the lesions are malignant", _values(stated)))
+    return sections
+
+
+def _values(stated: Prevalence) -> list[str]:
+    """PPV and NPV in plain words."""
+    shares = (("at or above the threshold", "malignant", stated.ppv), ("below it", "benign", stated.npv))
+    return [
+        f"Of 100 lesions {where}, {100 * value:.1f} are {what}." for where, what, value in shares if value is not None
+    ]
 
 
 def _two_class_line(prediction: Prediction) -> list[Text]:

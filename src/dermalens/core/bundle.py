@@ -13,8 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from dermalens.core.spec import PreprocessSpec
 from dermalens.core.taxonomy import BINARY, CLASSES, malignant_of, needed_order
 
-FORMAT_VERSION: Final = 2
-"""What is written: raised when a bundle of the new form cannot be read by older code. 2 has the stack (`Logistic`)."""
+FORMAT_VERSION: Final = 3
+"""What is written: raised when a bundle of the new form cannot be read by older code. 2 has the stack (`Logistic`),
+3 the gate, the outline, the prediction sets and the prevalence, all of which may be missing."""
 
 MANIFEST_NAME = "bundle.json"
 
@@ -39,11 +40,53 @@ class Measured(_Part):
     n: int = Field(ge=0)
 
 
-class Member(_Part):
-    """One ONNX graph: `pixels` uint8 [N, S, S, 3] in; `logits`, `embedding`, `heatmaps` float32 out."""
+class GraphFile(_Part):
+    """An ONNX file of the bundle's folder."""
 
     file: str = Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*\.onnx$")
     sha256: Sha256
+
+
+class Member(GraphFile):
+    """One classifier: `pixels` uint8 [N, S, S, 3] in; `logits`, `embedding`, `heatmaps` float32 out."""
+
+
+class Gate(GraphFile):
+    """Tells dermatoscopic images of a lesion from other pictures, before any diagnosis.
+
+    `embedding` float32 [N, D] of the bundle in; `score` float32 [N] out, higher for what is more like a lesion image.
+    """
+
+    threshold: float
+    """Accepted are scores at or above it; chosen on validation images."""
+    method: str
+    """How the score is made, in a sentence."""
+    measured: dict[str, Measured]
+    """Share of held-out pictures accepted, by kind."""
+
+
+class Outline(GraphFile):
+    """Draws the outline of the lesion: `pixels` uint8 [N, S, S, 3] in; `mask` float32 [N, s, s] out, a probability."""
+
+    threshold: float = Field(ge=0, le=1)
+    """A pixel at or above it belongs to the lesion; chosen on validation images."""
+    measured: dict[str, Measured]
+    """On the test part, such as `intersection_over_union`."""
+
+
+class Conformal(_Part):
+    """Prediction sets: class k is in the set when its probability is at least `thresholds[k]`.
+
+    Class-conditional split conformal prediction on validation lesions. V. Vovk, Conditional validity of inductive
+    conformal predictors, ACML 2012.
+    """
+
+    coverage: float = Field(gt=0, lt=1)
+    """Share of the images of each class whose set is to hold that class."""
+    thresholds: list[float]
+    """[K]; 0 for a class with too few validation images to say: it is in every set."""
+    n: list[int]
+    """[K] validation images of each class."""
 
 
 class Logistic(_Part):
@@ -104,7 +147,7 @@ class Provenance(_Part):
 class Manifest(_Part):
     """What `bundle.json` holds."""
 
-    format_version: Literal[1, 2]
+    format_version: Literal[1, 2, 3]
     name: str = Field(pattern="^[a-z0-9_]+$")
     version: str
     classes: list[str] = Field(min_length=2)
@@ -119,11 +162,22 @@ class Manifest(_Part):
     calibration: Calibration
     operating_points: list[OperatingPoint] = Field(min_length=1)
     default_operating_point: str
+    gate: Gate | None = None
+    """None in a bundle without one: then nothing is refused for not being a lesion."""
+    outline: Outline | None = None
+    conformal: Conformal | None = None
+    prevalence: float | None = Field(default=None, gt=0, lt=1)
+    """Malignant share that the calibrated probabilities assume: their mean over the validation images."""
     provenance: Provenance
     metrics: dict[str, Measured]
     """On the test part, after calibration."""
     intended_use: str
     limits: list[str] = Field(min_length=1)
+
+    @property
+    def graph_files(self) -> list[GraphFile]:
+        """Every ONNX file of the bundle."""
+        return [*self.members, *(part for part in (self.gate, self.outline) if part is not None)]
 
     @property
     def combiner_kind(self) -> str:
@@ -143,6 +197,10 @@ class Manifest(_Part):
         if not len(self.calibration.scale) == len(self.calibration.shift) == len(self.classes):
             raise ValueError(f"calibration needs {len(self.classes)} scales and shifts, one a class")
         self._check_combiner()
+        if len({graph.file for graph in self.graph_files}) != len(self.graph_files):
+            raise ValueError("two graphs have the same file name")
+        if self.conformal and not len(self.conformal.thresholds) == len(self.conformal.n) == len(self.classes):
+            raise ValueError(f"conformal needs {len(self.classes)} thresholds and numbers of images, one a class")
         if self.default_operating_point not in {point.name for point in self.operating_points}:
             raise ValueError(f"default_operating_point {self.default_operating_point!r} is not among operating_points")
         if len(set(self.views)) != len(self.views):

@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 from pydantic import ValidationError
 
-from dermalens.core.bundle import FORMAT_VERSION, MANIFEST_NAME, Manifest, Member
+from dermalens.core.bundle import FORMAT_VERSION, MANIFEST_NAME, GraphFile, Manifest
 from dermalens.core.errors import BundleError, name_some
 from dermalens.core.files import write_whole
 from dermalens.core.onnxfile import external_data
@@ -42,7 +42,7 @@ def read_bundle(folder: Path) -> Bundle:
         raise BundleError(f"{folder} {given}; needed is a bundle folder with {MANIFEST_NAME} and its ONNX graphs.")
     content = _read(folder, MANIFEST_NAME)
     manifest = parse_manifest(content, where=folder / MANIFEST_NAME)
-    graphs = {member.file: _graph(folder, member) for member in manifest.members}
+    graphs = {part.file: _graph(folder, part) for part in manifest.graph_files}
     return Bundle(manifest, MappingProxyType(graphs), hashlib.sha256(content).hexdigest())
 
 
@@ -95,17 +95,17 @@ def _read(folder: Path, name: str) -> bytes:
         raise BundleError(f"{path} cannot be read: {error.strerror}.") from error
 
 
-def _graph(folder: Path, member: Member) -> bytes:
-    content = _read(folder, member.file)
-    _check_graph(content, member, where=str(folder / member.file))
+def _graph(folder: Path, part: GraphFile) -> bytes:
+    content = _read(folder, part.file)
+    _check_graph(content, part, where=str(folder / part.file))
     return content
 
 
-def _check_graph(content: bytes, member: Member, *, where: str) -> None:
+def _check_graph(content: bytes, part: GraphFile, *, where: str) -> None:
     found = hashlib.sha256(content).hexdigest()
-    if found != member.sha256:
+    if found != part.sha256:
         raise BundleError(
-            f"{where} is not the file that the bundle was made with: SHA-256 {found} found, {member.sha256} needed. "
+            f"{where} is not the file that the bundle was made with: SHA-256 {found} found, {part.sha256} needed. "
             "Copy or export the bundle again."
         )
     try:
@@ -140,11 +140,11 @@ def write_bundle(folder: Path, manifest: Manifest, graphs: Mapping[str, bytes]) 
 
 
 def _check_complete(manifest: Manifest, graphs: Mapping[str, bytes]) -> None:
-    named = {member.file for member in manifest.members}
+    named = {part.file for part in manifest.graph_files}
     if named != set(graphs):
         raise BundleError(f"The manifest names {name_some(sorted(named))}; given are {name_some(sorted(graphs))}.")
-    for member in manifest.members:
-        _check_graph(graphs[member.file], member, where=member.file)
+    for part in manifest.graph_files:
+        _check_graph(graphs[part.file], part, where=part.file)
 
 
 def _check_replaceable(folder: Path) -> None:

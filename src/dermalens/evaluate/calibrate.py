@@ -12,7 +12,7 @@ from scipy.special import log_softmax
 
 from dermalens.core.bundle import Calibration, Measured, OperatingPoint
 from dermalens.core.errors import DataError
-from dermalens.evaluate.metrics import interval, lesion_draws
+from dermalens.evaluate.bootstrap import interval, lesion_draws
 from dermalens.evaluate.predictions import Labels, Logits, Truth
 
 Method = Literal["none", "temperature", "vector"]

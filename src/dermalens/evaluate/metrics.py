@@ -5,20 +5,23 @@ Arrays: `labels` int [n], `probabilities` float [n, K] with rows that sum to one
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import roc_auc_score
 
 from dermalens.core.bundle import Measured
+from dermalens.evaluate import calibration_figures, confusion, ranking
+from dermalens.evaluate.bootstrap import (
+    Drawn,
+    Weights,
+    lesion_samples,
+    measured,
+    over_draws,
+)
 from dermalens.evaluate.predictions import Labels, Probabilities, Truth
-
-ECE_BINS: Final = 15
-"""Equal-width bins of the expected calibration error, as in Guo et al., ICML 2017."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,69 +37,101 @@ class Scored:
         """The same for some images, which may repeat."""
         return Scored(self.labels[rows], self.probabilities[rows], self.classes, self.malignant)
 
+    @property
+    def given(self) -> Labels:
+        """The most probable class of each image [n]; the first of them in a tie."""
+        return np.asarray(self.probabilities.argmax(axis=1))
 
-def accuracy(scored: Scored) -> float:
+    @property
+    def is_malignant(self) -> NDArray[np.bool_]:
+        """Whether the label of each image is malignant [n]."""
+        return np.asarray(self.malignant[self.labels])
+
+    @property
+    def malignant_probability(self) -> NDArray[np.float64]:
+        """Sum of the malignant classes of each image [n]."""
+        return np.asarray(self.probabilities[:, self.malignant].sum(axis=1))
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A figure of merit: `figure(scored)` is its value, `figure.drawn(scored, weights)` that of each draw."""
+
+    drawn: Callable[[Scored, Weights], Drawn]
+
+    def __call__(self, scored: Scored) -> float:
+        """The figure of the images as they are; NaN where undefined."""
+        return float(self.drawn(scored, np.ones((1, len(scored.labels))))[0])
+
+
+def confusions_of(scored: Scored, weights: Weights) -> confusion.Confusions:
+    """How often each class was given for each [draws, K, K]."""
+    return confusion.confusions(scored.labels, scored.given, len(scored.classes), weights)
+
+
+def malignant_ranks(scored: Scored, weights: Weights) -> ranking.Ranked:
+    """Images by their malignant probability."""
+    return ranking.ranked(scored.is_malignant, scored.malignant_probability, weights)
+
+
+def class_ranks(scored: Scored, number: int, weights: Weights) -> ranking.Ranked:
+    """Images by the probability of one class, which is told from the rest."""
+    return ranking.ranked(scored.labels == number, scored.probabilities[:, number], weights)
+
+
+@Figure
+def accuracy(scored: Scored, weights: Weights) -> Drawn:
     """Share of images whose most probable class is the label."""
-    return float(np.mean(scored.probabilities.argmax(axis=1) == scored.labels))
+    return confusion.accuracies(confusions_of(scored, weights))
 
 
-def balanced_accuracy(scored: Scored) -> float:
+@Figure
+def balanced_accuracy(scored: Scored, weights: Weights) -> Drawn:
     """Mean of the sensitivities of the classes; NaN when a class has no image."""
-    return float(np.mean(sensitivities(scored)))
+    return confusion.macro(confusion.sensitivities(confusions_of(scored, weights)))
 
 
-def sensitivities(scored: Scored) -> NDArray[np.float64]:
-    """Sensitivity of each class [K]; NaN for a class without an image."""
-    found = scored.probabilities.argmax(axis=1) == scored.labels
-    classes = scored.probabilities.shape[1]
-    of_class = [found[scored.labels == number] for number in range(classes)]
-    return np.array([part.mean() if len(part) else math.nan for part in of_class])
-
-
-def macro_auc(scored: Scored) -> float:
+@Figure
+def macro_auc(scored: Scored, weights: Weights) -> Drawn:
     """Mean over the classes of the area under the one-against-rest ROC curve; NaN when a class has no image."""
-    classes = range(scored.probabilities.shape[1])
-    return float(np.mean([_auc(scored.labels == number, scored.probabilities[:, number]) for number in classes]))
+    classes = range(len(scored.classes))
+    areas = [ranking.area(class_ranks(scored, number, weights)) for number in classes]
+    return np.asarray(np.mean(areas, axis=0))
 
 
-def melanoma_auc(scored: Scored) -> float:
+@Figure
+def melanoma_auc(scored: Scored, weights: Weights) -> Drawn:
     """Area under the ROC curve of melanoma against all others; NaN for a bundle without that class."""
     if "mel" not in scored.classes:
-        return math.nan
-    number = scored.classes.index("mel")
-    return _auc(scored.labels == number, scored.probabilities[:, number])
+        return np.full(len(weights), np.nan)
+    return ranking.area(class_ranks(scored, scored.classes.index("mel"), weights))
 
 
-def malignant_auc(scored: Scored) -> float:
+@Figure
+def malignant_auc(scored: Scored, weights: Weights) -> Drawn:
     """Area under the ROC curve of the malignant probability."""
-    return _auc(scored.malignant[scored.labels], scored.probabilities[:, scored.malignant].sum(axis=1))
+    return ranking.area(malignant_ranks(scored, weights))
 
 
-def expected_calibration_error(scored: Scored) -> float:
-    """Mean gap between confidence and accuracy over 15 equal-width bins, weighted by images.
-
-    Guo et al., On calibration of modern neural networks, ICML 2017, equation 3.
-    """
-    confidence = scored.probabilities.max(axis=1)
-    right = scored.probabilities.argmax(axis=1) == scored.labels
-    bins = np.minimum((confidence * ECE_BINS).astype(int), ECE_BINS - 1)
-    gaps = np.bincount(bins, weights=right - confidence, minlength=ECE_BINS)
-    return float(np.abs(gaps).sum() / len(confidence))
+@Figure
+def expected_calibration_error(scored: Scored, weights: Weights) -> Drawn:
+    """Mean gap between confidence and accuracy over 15 equal-width bins."""
+    return calibration_figures.expected_calibration_error(scored.labels, scored.probabilities, weights)
 
 
-def brier_score(scored: Scored) -> float:
-    """Mean squared distance between the probabilities and the one-hot label (0 to 2). Brier 1950."""
-    truth = np.eye(scored.probabilities.shape[1])[scored.labels]
-    return float(np.mean(np.sum((scored.probabilities - truth) ** 2, axis=1)))
+@Figure
+def brier_score(scored: Scored, weights: Weights) -> Drawn:
+    """Mean squared distance between the probabilities and the one-hot label (0 to 2)."""
+    return calibration_figures.brier_score(scored.labels, scored.probabilities, weights)
 
 
-def negative_log_likelihood(scored: Scored) -> float:
+@Figure
+def negative_log_likelihood(scored: Scored, weights: Weights) -> Drawn:
     """Mean of -log of the probability of the label, in nats."""
-    chosen = scored.probabilities[np.arange(len(scored.labels)), scored.labels]
-    return float(-np.mean(np.log(np.maximum(chosen, 1e-12))))
+    return calibration_figures.negative_log_likelihood(scored.labels, scored.probabilities, weights)
 
 
-METRICS: Final[Mapping[str, Callable[[Scored], float]]] = {
+METRICS: Final[Mapping[str, Figure]] = {
     "accuracy": accuracy,
     "balanced_accuracy": balanced_accuracy,
     "macro_auc": macro_auc,
@@ -106,48 +141,18 @@ METRICS: Final[Mapping[str, Callable[[Scored], float]]] = {
     "brier_score": brier_score,
     "negative_log_likelihood": negative_log_likelihood,
 }
-
-
-def _auc(positive: NDArray[np.bool_], score: NDArray[np.float64]) -> float:
-    if positive.all() or not positive.any():
-        return math.nan
-    return float(roc_auc_score(positive, score))
-
-
-def lesion_draws(truth: Truth, *, draws: int, seed: int) -> list[NDArray[np.int64]]:
-    """Rows of `draws` bootstrap samples: lesions drawn with replacement, each with all its images.
-
-    Images of one lesion are not independent, so lesions are the unit (Field and Welsh, JRSS B 69:369, 2007).
-    """
-    _, lesion = np.unique(np.array(truth.lesions), return_inverse=True)
-    order = np.argsort(lesion, kind="stable")
-    groups = np.split(order, np.flatnonzero(np.diff(lesion[order])) + 1)
-    random = np.random.default_rng(seed)
-    return [np.concatenate([groups[i] for i in random.integers(len(groups), size=len(groups))]) for _ in range(draws)]
-
-
-def interval(values: NDArray[np.float64], value: float, n: int) -> Measured:
-    """A figure with the 2.5 and 97.5 percentiles of its bootstrap values; None where undefined."""
-    if math.isnan(value):
-        return Measured(value=None, low=None, high=None, n=n)
-    defined = values[~np.isnan(values)]
-    if not len(defined):
-        return Measured(value=value, low=None, high=None, n=n)
-    low, high = (float(bound) for bound in np.percentile(defined, [2.5, 97.5]))
-    return Measured(value=value, low=low, high=high, n=n)
+"""What a bundle records, besides the sensitivity of each class."""
 
 
 def measure(scored: Scored, truth: Truth, *, draws: int = 1000, seed: int = 0) -> dict[str, Measured]:
     """Every figure of `METRICS` and the sensitivity of each class, with intervals from `draws` lesion bootstraps."""
-    samples = [scored.take(rows) for rows in lesion_draws(truth, draws=draws, seed=seed)]
-    n = len(scored.labels)
-    result = {
-        name: interval(np.array([metric(sample) for sample in samples]), metric(scored), n)
-        for name, metric in METRICS.items()
-    }
-    of_class = sensitivities(scored)
-    drawn = np.array([sensitivities(sample) for sample in samples]).reshape(draws, -1)
-    for number, value in enumerate(of_class):
-        images = int(np.sum(scored.labels == number))
-        result[f"sensitivity_{scored.classes[number]}"] = interval(drawn[:, number], float(value), images)
-    return result
+
+    def figures(weights: Weights) -> dict[str, Drawn]:
+        of_class = confusion.sensitivities(confusions_of(scored, weights)).T
+        named = {f"sensitivity_{code}": drawn for code, drawn in zip(scored.classes, of_class, strict=True)}
+        return {name: figure.drawn(scored, weights) for name, figure in METRICS.items()} | named
+
+    found = over_draws(figures, lesion_samples(truth, draws=draws, seed=seed))
+    images = np.bincount(scored.labels, minlength=len(scored.classes)).tolist()
+    counts = {f"sensitivity_{code}": n for code, n in zip(scored.classes, images, strict=True)}
+    return {name: measured(drawn, counts.get(name, len(scored.labels))) for name, drawn in found.items()}

@@ -8,19 +8,18 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-
 from dermalens.core.bundle import Measured
 from dermalens.core.errors import DataError
 from dermalens.core.files import write_whole
 from dermalens.data.index import Row
 from dermalens.evaluate import f_scores, metrics
+from dermalens.evaluate.bootstrap import lesion_samples, measured, over_draws
 from dermalens.evaluate.judge import logits_of, scored
-from dermalens.evaluate.metrics import Scored, interval, lesion_draws
+from dermalens.evaluate.metrics import Figure
 from dermalens.evaluate.predictions import truth_of
 from dermalens.predict.classifier import Classifier
 
-FIGURES: Final[Mapping[str, Callable[[Scored], float]]] = {
+FIGURES: Final[Mapping[str, Figure]] = {
     "accuracy": metrics.accuracy,
     "balanced_accuracy": metrics.balanced_accuracy,
     "macro_f1": f_scores.macro_f1,
@@ -72,11 +71,11 @@ def measure_system(
     """
     truth = truth_of(rows, classifier.manifest.classes)
     found = scored(classifier, logits_of(classifier, rows, advance=advance), truth)
-    samples = [found.take(drawn) for drawn in lesion_draws(truth, draws=draws, seed=0)]
-    return {
-        name: interval(np.array([figure(sample) for sample in samples]), figure(found), len(rows))
-        for name, figure in FIGURES.items()
-    }
+    samples = lesion_samples(truth, draws=draws, seed=0)
+    drawn = over_draws(
+        lambda weights: {name: figure.drawn(found, weights) for name, figure in FIGURES.items()}, samples
+    )
+    return {name: measured(values, len(rows)) for name, values in drawn.items()}
 
 
 def entry(

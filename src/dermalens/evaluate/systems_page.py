@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from dermalens.core.bundle import Measured
@@ -32,7 +33,8 @@ with its 95 % interval from a bootstrap over lesions. Precision and recall are m
 the balanced accuracy under its other name; a precision is not defined where a class is never given. Macro AUC is one
 class against the rest. Compare columns of systems with seven classes and with two only where both answer the same
 question: malignant AUC, and accuracy of malignant against benign. Epochs, side and start weights are those of the run;
-on a machine without a GPU they may be fewer or other than the recipe's (settings in `results/systems.json`)."""
+"3 of 20" is less than the recipe asks for: stopped early, or on a machine without a GPU (all settings in
+`results/systems.json`)."""
 
 _COMPARED: Final = """They cannot be compared with figures on this split: HAM10000 has 10,015 images of 7,470 lesions
 (7,452 when those are merged that are known to be one), so that a split which divides images at random puts photographs
@@ -40,15 +42,23 @@ of one lesion into both training and test, and its figures count in part how wel
 remembered."""
 
 
-def systems_page(systems: Mapping[str, Mapping[str, Any]]) -> str:
-    """Markdown of the entries by name."""
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What a recipe asks for; a run on a small machine may have had less."""
+
+    side_pixels: int
+    epochs: int
+
+
+def systems_page(systems: Mapping[str, Mapping[str, Any]], budgets: Mapping[str, Budget]) -> str:
+    """Markdown of the entries by name, with the budget of each recipe by its name."""
     return "\n".join(
         [
             "# The published systems, trained on one split",
             "",
             "Written by `make docs` from the runs that `python -m benchmarks.systems` measured.",
             "",
-            *(_measured(systems) if systems else ["No system has been measured yet."]),
+            *(_measured(systems, budgets) if systems else ["No system has been measured yet."]),
             "",
             "## What the projects state of themselves",
             "",
@@ -68,7 +78,7 @@ def systems_page(systems: Mapping[str, Mapping[str, Any]]) -> str:
     )
 
 
-def _measured(systems: Mapping[str, Mapping[str, Any]]) -> list[str]:
+def _measured(systems: Mapping[str, Mapping[str, Any]], budgets: Mapping[str, Budget]) -> list[str]:
     first = next(iter(systems.values()))
     where = f"{first['images']:,} images of {first['lesions']:,} lesions, split `{first['split_sha256'][:12]}`"
     return [
@@ -76,7 +86,7 @@ def _measured(systems: Mapping[str, Mapping[str, Any]]) -> list[str]:
         "",
         "| system | classes | parameters | start weights | side | epochs | device | seconds |",
         "|---|---|---|---|---|---|---|---|",
-        *(_making(name, system) for name, system in systems.items()),
+        *(_making(name, system, budgets.get(system["recipe"])) for name, system in systems.items()),
         "",
         f"## On the test part: {where}",
         "",
@@ -88,12 +98,18 @@ def _measured(systems: Mapping[str, Mapping[str, Any]]) -> list[str]:
     ]
 
 
-def _making(name: str, system: Mapping[str, Any]) -> str:
+def _making(name: str, system: Mapping[str, Any], budget: Budget | None) -> str:
     parameters = f"{system['parameters']:,}" + (" (graph)" if system["parameters_from"] == "graph" else "")
-    epochs = " + ".join(str(network["epochs"]) for network in system["networks"])
+    epochs = " + ".join(_of(network["epochs"], budget.epochs if budget else None) for network in system["networks"])
     seconds = "not known" if system["seconds"] is None else f"{system['seconds']:,.0f}"
-    classes, side, device = len(system["classes"]), system["side_pixels"], system["device"]
+    side = _of(system["side_pixels"], budget.side_pixels if budget else None)
+    classes, device = len(system["classes"]), system["device"]
     return f"| {name} | {classes} | {parameters} | {system['weights']} | {side} | {epochs} | {device} | {seconds} |"
+
+
+def _of(given: int | None, asked: int | None) -> str:
+    """What a run had, set against what its recipe asks for where they differ: "3 of 20"."""
+    return str(given) if asked in (None, given) else f"{given} of {asked}"
 
 
 def _figures(name: str, system: Mapping[str, Any]) -> str:

@@ -11,6 +11,7 @@ from dermalens.core.bundlefile import Bundle, read_bundle
 from dermalens.core.decision import calibrate
 from dermalens.core.errors import BundleError, DermaLensError
 from dermalens.core.image import Decoded
+from dermalens.core.prevalence import check_prevalence
 from dermalens.predict.ensemble import run_members
 from dermalens.predict.explain import explain
 from dermalens.predict.prediction import Prediction, Seen, answer
@@ -22,6 +23,15 @@ from dermalens.transforms.preprocess import preprocess
 
 DEFAULT_BUNDLE: Final = Path(__file__).resolve().parents[1] / "bundles" / "default"
 """The bundle that comes with the package."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a caller wants of one image."""
+
+    point: OperatingPoint
+    prevalence: float | None = None
+    heatmap: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,27 +47,37 @@ class Classifier:
         return self.bundle.manifest
 
     def predict(
-        self, image: Source, *, operating_point: str | None = None, heatmap: bool = False, name: str | None = None
+        self,
+        image: Source,
+        *,
+        operating_point: str | None = None,
+        prevalence: float | None = None,
+        heatmap: bool = False,
+        name: str | None = None,
     ) -> Prediction:
         """The answer for one image: a path, the bytes of an image file, a PIL image or an array [height, width, 3].
 
-        `operating_point` is a name of the bundle's, its default otherwise; `heatmap` adds `explanation`; `name` is
-        what the answer calls the image when it has no path.
+        `operating_point` is a name of the bundle's, its default otherwise; `prevalence` the malignant share among the
+        lesions that are seen, 0 to 1, to which probabilities and threshold are shifted; `heatmap` adds `explanation`;
+        `name` is what the answer calls the image when it has no path.
 
         Raises:
             ImageError: the picture cannot be used.
-            DermaLensError: the bundle has no operating point of that name.
+            DermaLensError: the bundle has no operating point of that name, or the prevalence cannot be used.
         """
         point = self.operating_point(operating_point)
+        if prevalence is not None:
+            check_prevalence(prevalence)
         decoded = read_source(image, wanted_side_pixels=self.manifest.preprocess.side_pixels)
-        return self._answer(decoded, name or name_of(image), point, with_heatmap=heatmap)
+        return self._answer(decoded, name or name_of(image), Asked(point, prevalence, heatmap=heatmap))
 
-    def _answer(self, decoded: Decoded, name: str, point: OperatingPoint, *, with_heatmap: bool) -> Prediction:
+    def _answer(self, decoded: Decoded, name: str, asked: Asked) -> Prediction:
         square = preprocess(decoded.picture, self.manifest.preprocess)
         outputs = self.run(square[None])
         seen = Seen(name, assess(square, decoded.original_size), decoded.notes)
-        prediction = answer(calibrate(outputs.logits[0], self.manifest.calibration), seen, self.bundle, point)
-        if not with_heatmap:
+        probabilities = calibrate(outputs.logits[0], self.manifest.calibration)
+        prediction = answer(probabilities, seen, self.bundle, asked.point, asked.prevalence)
+        if not asked.heatmap:
             return prediction
         code = prediction.diagnosis
         explanation = explain(outputs.heatmaps[0, self.manifest.classes.index(code)], square, code=code)

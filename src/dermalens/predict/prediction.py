@@ -10,6 +10,8 @@ from dermalens.core.bundlefile import Bundle
 from dermalens.core.decision import Decision, Verdict, by_code, decide, malignant_probability, most_probable
 from dermalens.core.decision import Probabilities as ProbabilityArray
 from dermalens.predict.explain import Explanation
+from dermalens.predict.prediction_set import PredictionSet, prediction_set
+from dermalens.predict.prevalence import Prevalence, at_prevalence
 from dermalens.predict.quality import Quality
 
 
@@ -41,6 +43,10 @@ class Prediction:
     """Sentences; show them with every answer."""
     operating_point: OperatingPoint
     quality: Quality
+    prediction_set: PredictionSet | None = None
+    """None where the bundle has none."""
+    prevalence: Prevalence | None = None
+    """None where the caller stated none; then the probabilities assume that of the bundle's validation images."""
     notes: tuple[str, ...] = ()
     """What was done to the picture on the way in, such as "The file is an animation; its first frame was used"."""
     explanation: Explanation | None = field(default=None, repr=False, compare=False)
@@ -76,6 +82,8 @@ class Prediction:
                 "findings": list(self.quality.findings),
             },
             "notes": list(self.notes),
+            "prediction_set": self.prediction_set.as_dict() if self.prediction_set else None,
+            "prevalence": self.prevalence.as_dict() if self.prevalence else None,
         }
 
 
@@ -88,9 +96,19 @@ class Seen:
     notes: tuple[str, ...]
 
 
-def answer(probabilities: ProbabilityArray, seen: Seen, bundle: Bundle, point: OperatingPoint) -> Prediction:
-    """Put the answer together from the calibrated probabilities [K] of one image."""
+def answer(
+    probabilities: ProbabilityArray, seen: Seen, bundle: Bundle, point: OperatingPoint, prevalence: float | None = None
+) -> Prediction:
+    """Put the answer together from the calibrated probabilities [K] of one image.
+
+    Raises:
+        DermaLensError: as `at_prevalence`.
+    """
     manifest = bundle.manifest
+    stated = None
+    own = by_code(probabilities, manifest.classes)
+    if prevalence is not None:
+        probabilities, point, stated = at_prevalence(probabilities, point, manifest, prevalence)
     shown = by_code(probabilities, manifest.classes)
     decision: Decision = decide(shown, manifest.malignant, point, seen.quality.findings)
     return Prediction(
@@ -104,6 +122,8 @@ def answer(probabilities: ProbabilityArray, seen: Seen, bundle: Bundle, point: O
         limits=tuple(manifest.limits),
         operating_point=point,
         quality=seen.quality,
+        prediction_set=prediction_set(own, manifest),
+        prevalence=stated,
         notes=seen.notes,
     )
 
