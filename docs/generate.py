@@ -35,6 +35,7 @@ COMMANDS = (
     "data balance",
     "train",
     "export",
+    "equip",
     "evaluate",
     "gallery",
     "card",

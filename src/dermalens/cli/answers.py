@@ -12,9 +12,11 @@ from typing import TypeVar
 from dermalens.cli.progress import counting
 from dermalens.core.errors import DermaLensError, ImageError, name_some
 from dermalens.core.header import MAX_BYTES
+from dermalens.core.prevalence import check_prevalence
 from dermalens.predict.classifier import Classifier
 from dermalens.predict.explain import Explanation
 from dermalens.predict.prediction import Prediction
+from dermalens.predict.prevalence import base_prevalence
 from dermalens.predict.sources import STDIN, refuse_folder
 
 _NEEDED = "Needed is an image file: pipe one in or name it."
@@ -29,6 +31,17 @@ class Request:
     operating_point: str | None = None
     heatmap_folder: Path | None = None
     prevalence: float | None = None
+
+    def check(self, classifier: Classifier) -> None:
+        """Refuse what no image could be answered with.
+
+        Raises:
+            DermaLensError: an operating point or a prevalence that the bundle has no answer for.
+        """
+        classifier.operating_point(self.operating_point)
+        if self.prevalence is not None:
+            check_prevalence(self.prevalence)
+            base_prevalence(classifier.manifest)
 
 
 @dataclass(frozen=True, slots=True)

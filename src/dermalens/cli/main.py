@@ -20,6 +20,7 @@ from dermalens.cli.card import card
 from dermalens.cli.compare import compare
 from dermalens.cli.data import app as data
 from dermalens.cli.demo import demo
+from dermalens.cli.equip import equip
 from dermalens.cli.evaluate import evaluate
 from dermalens.cli.export import export
 from dermalens.cli.gallery import gallery
@@ -60,6 +61,7 @@ COMMANDS: Final[Mapping[str, Callable[..., None]]] = {
     "compare": compare,
     "train": train,
     "export": export,
+    "equip": equip,
     "evaluate": evaluate,
     "gallery": gallery,
     "card": card,

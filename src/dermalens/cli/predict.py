@@ -26,11 +26,7 @@ def predict(  # noqa: PLR0913  (each is an option of the command)
         str | None, typer.Option(metavar="NAME", help="A threshold of the bundle other than its default.")
     ] = None,
     prevalence: Annotated[
-        float | None,
-        typer.Option(
-            metavar="SHARE",
-            help="Malignant share among the lesions you see, such as 0.03: shifts probabilities and threshold to it.",
-        ),
+        float | None, typer.Option(metavar="SHARE", help="Shift the answer to this malignant share, such as 0.03.")
     ] = None,
 ) -> None:
     """Classify images: refer, reassure or abstain, with the reasons. Exit code 2 if any image has no answer.
@@ -43,18 +39,13 @@ def predict(  # noqa: PLR0913  (each is an option of the command)
 
     from dermalens.cli.answers import Request, answers, refuse_failures, with_progress
     from dermalens.cli.forms import write_csv, write_json, write_table
-    from dermalens.core.prevalence import check_prevalence
     from dermalens.predict.classifier import load
-    from dermalens.predict.prevalence import base_prevalence
     from dermalens.predict.sources import find_images
 
     logging.getLogger("PIL").addHandler(logging.NullHandler())  # or Pillow's words stand beside our error
     request = Request(find_images(images), operating_point, heatmap, prevalence)
     classifier = load(bundle)
-    classifier.operating_point(operating_point)
-    if prevalence is not None:
-        check_prevalence(prevalence)
-        base_prevalence(classifier.manifest)
+    request.check(classifier)
     write = write_json if as_json else write_csv if as_csv else write_table
     rows = with_progress(answers(classifier, request), total=len(request.images), streams=as_json or as_csv)
     refuse_failures(write(rows, classifier.manifest), total=len(request.images))

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from scipy.special import softmax
@@ -33,6 +33,7 @@ from dermalens.data.split import Split, folds_sha256, read_split
 from dermalens.evaluate.calibrate import Method, fit, operating_points
 from dermalens.evaluate.judge import logits_of, read_squares
 from dermalens.evaluate.predictions import malignant_mask, truth_of
+from dermalens.export.equip import fitted_fields
 from dermalens.export.finished import Run, read_run
 from dermalens.export.graph import to_onnx
 from dermalens.export.half import with_half_weights
@@ -126,8 +127,7 @@ def export_members(
         draft = _bundle(graphs, _draft(runs, graphs, joined, options))
         sessions = open_sessions(draft)
         draft = _noted(draft, {HALF_NOTE: _rounding(whole, Classifier(draft, sessions), squares)})
-    calibration, points = _fitted(Classifier(draft, sessions), rows, options)
-    update = {"calibration": calibration, "operating_points": points}
+    update = _fitted(Classifier(draft, sessions), rows, options)
     return write_bundle(target, draft.manifest.model_copy(update=update), graphs), differences
 
 
@@ -211,15 +211,18 @@ def _draft(runs: Mapping[str, Run], graphs: Mapping[str, bytes], joined: Joined,
     )
 
 
-def _fitted(
-    classifier: Classifier, rows: Sequence[Row], options: ExportOptions
-) -> tuple[Calibration, list[OperatingPoint]]:
+def _fitted(classifier: Classifier, rows: Sequence[Row], options: ExportOptions) -> dict[str, Any]:
+    """The fields of the manifest that are fitted on validation images."""
     truth = truth_of(rows, classifier.manifest.classes)
     logits = logits_of(classifier, rows)
     calibration = fit(options.calibration, logits, truth.labels, correction=options.prior_correction)
     malignant = malignant_mask(classifier.manifest)
     score = calibrate(logits, calibration)[:, malignant].sum(axis=1)
-    return calibration, operating_points(score, malignant[truth.labels], truth)
+    return {
+        "calibration": calibration,
+        "operating_points": operating_points(score, malignant[truth.labels], truth),
+        **fitted_fields(classifier.manifest, calibration, logits, truth.labels),
+    }
 
 
 def _provenance(runs: Mapping[str, Run], recipe: str) -> Provenance:
