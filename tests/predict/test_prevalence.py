@@ -32,10 +32,9 @@ def test_probabilities_and_threshold_are_shifted_alike(tiny: Classifier) -> None
 
 def test_ppv_and_npv_follow_from_bayes(tiny: Classifier) -> None:
     # Of 1,000 lesions 30 are malignant, 28.5 of them found; 0.4 * 970 = 388 false alarms, 582 spared, 1.5 missed.
-    assert values_at(tiny.operating_point(), 0.03) == (
-        pytest.approx(28.5 / 416.5, abs=1e-6),
-        pytest.approx(582 / 583.5, abs=1e-6),
-    )
+    ppv, npv = values_at(tiny.operating_point(), 0.03)
+    assert ppv == pytest.approx(28.5 / 416.5, abs=1e-6)
+    assert npv == pytest.approx(582 / 583.5, abs=1e-6)
 
 
 def test_the_same_lesions_lie_above_the_threshold(tiny: Classifier) -> None:

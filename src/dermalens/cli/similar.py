@@ -1,0 +1,86 @@
+"""`dermalens gallery build` and `dermalens similar`: the nearest labelled images of one's own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from dermalens.core.bundle import Manifest
+    from dermalens.predict.similar import Similar
+
+Bundle = Annotated[Path | None, typer.Option(metavar="PATH", help="A bundle other than the packaged one.")]
+
+
+def build(
+    index: Annotated[Path, typer.Argument(metavar="INDEX", help="Index or split of your labelled images.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The gallery to write, a name that ends in .npz.")],
+    bundle: Bundle = None,
+) -> None:
+    """Make a gallery of similar cases of your own labelled images, for `dermalens similar`.
+
+    Privacy: the file holds the image ids and labels of the index and, of each image, the numbers that the model makes
+    of it; no picture, no path, no age or sex. Give it away only where you may give the ids and labels away.
+    """
+    from dermalens.cli.progress import counting
+    from dermalens.data.index import read_index
+    from dermalens.predict.classifier import load
+    from dermalens.predict.similar_build import build_gallery
+
+    classifier, rows = load(bundle), read_index(index)
+    with counting(len(rows), "Embedding") as advance:
+        cases = build_gallery(classifier, rows, out, advance=advance)
+    typer.echo(f"{len(cases):,} images ({', '.join(cases.labels)}) written to {out}")
+    typer.echo("The file holds their ids and labels: treat it as you treat those.", err=True)
+
+
+def similar(
+    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="The image to find similar cases for.")],
+    gallery: Annotated[
+        Path, typer.Option(metavar="FILE", help="A gallery of `dermalens gallery build`; it holds ids and labels.")
+    ],
+    count: Annotated[int, typer.Option(min=1, help="How many of the nearest are shown.")] = 16,
+    bundle: Bundle = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The result as JSON.")] = False,
+) -> None:
+    """Show the labelled images of a gallery that are most similar to an image, and which share of them is malignant.
+
+    Similar means that the model sees them alike. For research and education; not a medical device.
+    """
+    from dermalens.predict.classifier import load
+    from dermalens.predict.embed import embedding_of
+    from dermalens.predict.similar import malignant_share
+    from dermalens.predict.similar_file import read_gallery
+
+    classifier, cases = load(bundle), read_gallery(gallery)
+    cases.check_made_with(classifier.manifest)
+    found = cases.nearest(embedding_of(classifier, image), count)
+    if as_json:
+        content = {
+            "image": str(image),
+            "similar": [one.as_dict() for one in found],
+            "malignant_share": malignant_share(found),
+            "limits": classifier.manifest.limits,
+        }
+        typer.echo(json.dumps(content, ensure_ascii=False))
+        return
+    typer.echo("\n".join(_lines(image, found, classifier.manifest)))
+
+
+def _lines(image: Path, found: Sequence[Similar], manifest: Manifest) -> list[str]:
+    from dermalens.core.decision import describe
+
+    malignant = sum(one.is_malignant for one in found)
+    return [
+        f"{image}: {malignant} of the {len(found)} most similar images are malignant",
+        *(
+            f"  {one.distance:.3f}  {one.name}  {describe(one.label)}{', malignant' if one.is_malignant else ''}"
+            for one in found
+        ),
+        "Cosine distance of what the model sees; 0 is the same image.",
+        *manifest.limits,
+    ]

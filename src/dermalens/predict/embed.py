@@ -1,0 +1,46 @@
+"""The embeddings that a bundle gives: of one image, or of many rows of an index as they come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+
+import numpy as np
+
+from dermalens.data.index import Row
+from dermalens.predict.classifier import Classifier
+from dermalens.predict.session import Embedding
+from dermalens.predict.sources import Source, read_source
+from dermalens.transforms.preprocess import preprocess
+from dermalens.transforms.rows import read_square
+
+BATCH: Final = 8
+"""Images a call; more brings nothing on a CPU."""
+
+
+def embedding_of(classifier: Classifier, image: Source) -> Embedding:
+    """The embedding [D] of one image.
+
+    Raises:
+        ImageError: the picture cannot be used.
+    """
+    spec = classifier.manifest.preprocess
+    picture = read_source(image, wanted_side_pixels=spec.side_pixels).picture
+    return np.asarray(classifier.run(preprocess(picture, spec)[None]).embedding[0])
+
+
+def embeddings_of(classifier: Classifier, rows: Sequence[Row], *, workers: int = 2) -> Iterator[Embedding]:
+    """The embeddings of `rows` in their order, [m, D] with at most 8 images at a time.
+
+    Raises:
+        DataError: names the image that cannot be read.
+    """
+    spec = classifier.manifest.preprocess
+
+    def ask(start: int) -> Embedding:
+        squares = np.stack([read_square(row, spec) for row in rows[start : start + BATCH]])
+        return classifier.run(squares).embedding
+
+    with ThreadPoolExecutor(workers) as pool:
+        yield from pool.map(ask, range(0, len(rows), BATCH))

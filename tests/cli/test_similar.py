@@ -1,0 +1,85 @@
+"""The two commands for similar cases, as a program of their own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from dermalens.cli.main import Commands
+from dermalens.cli.similar import build, similar
+from dermalens.data.index import Row, write_index
+from tests.tiny_bundle import lesion, tiny_graph, write_tiny_bundle
+
+
+@pytest.fixture
+def program(bundle_folder: Path) -> Callable[..., Any]:
+    """Run a command with the tiny bundle, in this process."""
+    app = typer.Typer(cls=Commands, pretty_exceptions_enable=False)
+    app.command("build")(build)
+    app.command("similar")(similar)
+
+    def run(*words: object, bundle: Path = bundle_folder) -> Any:
+        return CliRunner(env={"COLUMNS": "200"}).invoke(app, [*map(str, words), "--bundle", str(bundle)])
+
+    return run
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Four naevi and four melanomas with an index, and an image to ask about."""
+    rows = []
+    for code in ("nv", "mel"):
+        for number in range(4):
+            path = tmp_path / f"{code}_{number}.png"
+            lesion(code, (120 + 20 * number, 100)).save(path)
+            rows.append(Row(path.stem, str(path), code, path.stem))
+    write_index(rows, tmp_path / "index.csv")
+    lesion("mel", (150, 150)).save(tmp_path / "asked.png")
+    return tmp_path
+
+
+def test_a_gallery_is_built_and_asked(program, folder: Path):
+    built = program("build", folder / "index.csv", "--out", folder / "cases.npz")
+    assert (built.exit_code, built.stdout) == (0, f"8 images (mel, nv) written to {folder / 'cases.npz'}\n")
+    assert "holds their ids and labels" in built.stderr
+    asked = program("similar", folder / "asked.png", "--gallery", folder / "cases.npz", "--count", 5, "--json")
+    answer = json.loads(asked.stdout)
+    assert [one["label"] for one in answer["similar"]] == ["mel"] * 4 + ["nv"]
+    assert answer["malignant_share"] == pytest.approx(0.8)
+    assert answer["limits"] == ["Not a medical device.", "Knows seven colours."]
+    distances = [one["distance"] for one in answer["similar"]]
+    assert distances == sorted(distances)
+
+
+def test_the_answer_for_people_names_cases_and_limits(program, folder: Path):
+    program("build", folder / "index.csv", "--out", folder / "cases.npz")
+    lines = program("similar", folder / "asked.png", "--gallery", folder / "cases.npz", "--count", 5).stdout.split("\n")
+    assert lines[0] == f"{folder / 'asked.png'}: 4 of the 5 most similar images are malignant"
+    assert lines[1].endswith("mel (melanoma), malignant")
+    assert lines[5].endswith("nv (melanocytic naevus)")
+    assert "Not a medical device." in lines
+
+
+def test_a_gallery_of_another_bundle_ends_with_2_and_one_line(program, folder: Path):
+    other = write_tiny_bundle(folder / "other", {"model.onnx": tiny_graph(pool=4)})
+    assert other.manifest.name == "tiny"
+    program("build", folder / "index.csv", "--out", folder / "cases.npz", bundle=folder / "other")
+    result = program("similar", folder / "asked.png", "--gallery", folder / "cases.npz")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith("error: The gallery was built with another bundle than tiny 1.0")
+
+
+def test_what_is_not_a_gallery_ends_with_2(program, folder: Path):
+    result = program("similar", folder / "asked.png", "--gallery", folder / "index.csv")
+    assert result.exit_code == 2
+    assert "is not a gallery" in result.stderr
+
+
+def test_the_help_says_what_the_file_holds(program):
+    assert "Privacy: the file holds the image ids and labels" in program("build", "--help").stdout

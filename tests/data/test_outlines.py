@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dermalens.core.errors import DataError
+from dermalens.core.spec import PreprocessSpec
+from dermalens.data.index import Row
+from dermalens.data.outlines import outline_files, read_outline
+from dermalens.transforms.preprocess import preprocess
+
+
+def row(name: str) -> Row:
+    return Row(name, f"{name}.jpg", "nv", f"lesion_{name}")
+
+
+def test_the_file_of_each_row_is_found_in_order(tmp_path: Path):
+    for name in ("a", "b"):
+        (tmp_path / f"{name}_segmentation.png").touch()
+    assert [file.name for file in outline_files([row("b"), row("a")], tmp_path)] == [
+        "b_segmentation.png",
+        "a_segmentation.png",
+    ]
+
+
+def test_images_without_an_outline_are_counted_and_named(tmp_path: Path):
+    with pytest.raises(DataError, match=r"7 of 7 image\(s\) have no outline .*: 0, 1, 2, 3, 4 and 2 more"):
+        outline_files([row(str(number)) for number in range(7)], tmp_path)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "RGB"])
+def test_an_outline_is_cut_as_its_image_is(tmp_path: Path, mode: str):
+    mask = np.zeros((60, 90), bool)
+    mask[10:40, 20:50] = True
+    file = tmp_path / "a_segmentation.png"
+    Image.fromarray(mask).convert(mode).save(file)
+    image = Image.fromarray(np.repeat(mask[:, :, None].astype(np.uint8) * 255, 3, axis=2))
+    square = preprocess(image, PreprocessSpec(side_pixels=32, interpolation="bilinear"))
+    assert np.array_equal(read_outline(file, side_pixels=32), square[:, :, 0] >= 128)
+
+
+def test_a_file_that_is_no_picture_is_refused(tmp_path: Path):
+    file = tmp_path / "a_segmentation.png"
+    file.write_text("no picture")
+    with pytest.raises(DataError, match="cannot be read"):
+        read_outline(file, side_pixels=32)
