@@ -17,12 +17,14 @@ from pathlib import Path
 
 from dermalens.core.bundlefile import read_bundle
 from dermalens.evaluate.card import model_card
+from dermalens.evaluate.card_report import read_judged
 from dermalens.evaluate.systems import read_systems
 from dermalens.evaluate.systems_page import Budget, systems_page
 from dermalens.predict.classifier import DEFAULT_BUNDLE
 from dermalens.train.recipe_reference import recipe_reference
 
 ROOT = Path(__file__).resolve().parents[1]
+EVALUATION = ROOT / "results/default/evaluation"
 COMMANDS = (
     "predict",
     "compare",
@@ -37,7 +39,15 @@ COMMANDS = (
     "export",
     "equip",
     "evaluate",
+    "score",
+    "similar",
     "gallery",
+    "gallery draw",
+    "gallery build",
+    "outline",
+    "outline train",
+    "outline export",
+    "outline judge",
     "card",
     "demo",
 )
@@ -130,9 +140,9 @@ def commands() -> str:
 
 
 def card() -> str:
-    """The model card of the packaged bundle."""
+    """The model card of the packaged bundle, from the bundle and its evaluation on the test part."""
     bundle = read_bundle(DEFAULT_BUNDLE)
-    return model_card(bundle.manifest, bundle.sha256)
+    return model_card(bundle.manifest, bundle.sha256, read_judged(EVALUATION / "report.json", bundle.sha256))
 
 
 def systems() -> str:

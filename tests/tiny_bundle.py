@@ -13,9 +13,19 @@ from typing import Any
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
-from PIL import Image
+from PIL import Image, ImageDraw
 
-from dermalens.core.bundle import FORMAT_VERSION, Calibration, Manifest, Measured, Member, OperatingPoint, Provenance
+from dermalens.core.bundle import (
+    FORMAT_VERSION,
+    Calibration,
+    Gate,
+    Manifest,
+    Measured,
+    Member,
+    OperatingPoint,
+    Outline,
+    Provenance,
+)
 from dermalens.core.bundlefile import Bundle, write_bundle
 from dermalens.core.spec import PreprocessSpec
 from dermalens.core.taxonomy import CLASSES, MALIGNANT
@@ -83,6 +93,52 @@ def tiny_graph(**options: Any) -> bytes:
     return tiny_model(**options).SerializeToString()
 
 
+def darkness_graph(*, output: str = "mask", scale: float = 255.0) -> bytes:
+    """An outline graph whose mask is the darkness of each pixel."""
+    nodes = [
+        helper.make_node("Cast", ["pixels"], ["float"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceMean", ["float", "last"], ["grey"], keepdims=0),
+        helper.make_node("Div", ["grey", "white"], ["light"]),
+        helper.make_node("Sub", ["one", "light"], [output]),
+    ]
+    constants = [
+        helper.make_tensor("last", TensorProto.INT64, [1], [3]),
+        helper.make_tensor("white", TensorProto.FLOAT, [], [scale]),
+        helper.make_tensor("one", TensorProto.FLOAT, [], [1.0]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "darkness",
+        [helper.make_tensor_value_info("pixels", TensorProto.UINT8, ["N", "S", "S", 3])],
+        [helper.make_tensor_value_info(output, TensorProto.FLOAT, ["N", "s", "s"])],
+        constants,
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    onnx.checker.check_model(model, full_check=True)
+    return model.SerializeToString()
+
+
+def warmth_graph() -> bytes:
+    """A gate graph whose score is 1 less the blue of the mean colour, 0 to 1."""
+    nodes = [
+        helper.make_node("MatMul", ["embedding", "blue"], ["coldness"]),
+        helper.make_node("Sub", ["one", "coldness"], ["score"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "warmth",
+        [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["N", 3])],
+        [helper.make_tensor_value_info("score", TensorProto.FLOAT, ["N"])],
+        [
+            helper.make_tensor("blue", TensorProto.FLOAT, [3], [0.0, 0.0, 1.0]),
+            helper.make_tensor("one", TensorProto.FLOAT, [], [1.0]),
+        ],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    onnx.checker.check_model(model, full_check=True)
+    return model.SerializeToString()
+
+
 def measured(value: float) -> Measured:
     """A figure with some interval."""
     return Measured(value=value, low=value - 0.02, high=value + 0.02, n=100)
@@ -127,6 +183,34 @@ def write_tiny_bundle(folder: Path, graphs: dict[str, bytes] | None = None, **ch
     """Write the tiny bundle, with fields of its manifest changed."""
     files = {"model.onnx": tiny_graph()} if graphs is None else graphs
     return write_bundle(folder, tiny_manifest(files, **changes), files)
+
+
+def write_equipped_bundle(folder: Path) -> Bundle:
+    """Write the tiny bundle with a gate that refuses light pages, and an outline around what is dark."""
+    graphs = {"model.onnx": tiny_graph(), "gate.onnx": warmth_graph(), "outline.onnx": darkness_graph()}
+    sha256 = {file: hashlib.sha256(graph).hexdigest() for file, graph in graphs.items()}
+    manifest = tiny_manifest(
+        {"model.onnx": graphs["model.onnx"]},
+        gate=Gate(file="gate.onnx", sha256=sha256["gate.onnx"], threshold=0.3, method="Warmth.", measured={}),
+        outline=Outline(file="outline.onnx", sha256=sha256["outline.onnx"], threshold=0.5, measured={}),
+    )
+    return write_bundle(folder, manifest, graphs)
+
+
+def mole(size: tuple[int, int] = (300, 200), colour: tuple[int, int, int] = (90, 60, 45)) -> Image.Image:
+    """A disc of `colour` on light skin, its diameter half of the height, in the middle."""
+    width, height = size
+    picture = Image.new("RGB", size, (225, 180, 160))
+    box = (width / 2 - height / 4, height / 4, width / 2 + height / 4, height * 3 / 4)
+    ImageDraw.Draw(picture).ellipse(box, fill=colour)
+    return picture
+
+
+def page(size: tuple[int, int] = (300, 200)) -> Image.Image:
+    """A chessboard of light greys, which the gate of the equipped bundle refuses."""
+    rows, columns = np.mgrid[: size[1], : size[0]] // 50 % 2
+    grey = np.where(rows == columns, 225, 185).astype(np.uint8)
+    return Image.fromarray(np.stack([grey] * 3, axis=-1))
 
 
 def lesion(code: str, size: tuple[int, int] = (200, 150)) -> Image.Image:

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from dermalens.cli.main import app
-from tests.tiny_bundle import write_tiny_bundle
+from tests.tiny_bundle import write_equipped_bundle, write_tiny_bundle
 
 
 @pytest.fixture(scope="session")
@@ -16,6 +16,14 @@ def bundle_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny bundle on disk; tests do not change it."""
     folder = tmp_path_factory.mktemp("tiny") / "bundle"
     write_tiny_bundle(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def equipped_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny bundle with a gate and an outline; tests do not change it."""
+    folder = tmp_path_factory.mktemp("equipped") / "bundle"
+    write_equipped_bundle(folder)
     return folder
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from dermalens.core.statements import LIMITS, limits_for
+from dermalens.core.statements import LIMITS, limits_at_gate, limits_for
 from dermalens.core.taxonomy import BINARY, CLASSES, DIAGNOSES, class_of, malignant_of, needed_order
 
 
@@ -33,3 +33,13 @@ def test_a_model_of_two_classes_says_that_it_knows_no_seven():
     assert limits_for(CLASSES) == list(LIMITS)
     assert len(limits_for(BINARY)) == len(LIMITS)
     assert not any("Knows seven kinds" in limit for limit in limits_for(BINARY))
+
+
+def test_a_bundle_with_a_gate_does_not_say_that_it_notices_nothing():
+    limits = limits_for(CLASSES, has_gate=True)
+    assert len(limits) == len(LIMITS)
+    assert not any("Does not notice" in limit for limit in limits)
+    assert sum("Refuses most pictures" in limit for limit in limits) == 1
+    assert limits_at_gate(LIMITS, has_gate=True) == limits
+    assert limits_at_gate(limits, has_gate=False) == list(LIMITS)
+    assert limits_at_gate(["Own."], has_gate=True) == ["Own."]

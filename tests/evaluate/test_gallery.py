@@ -103,7 +103,8 @@ def test_a_binary_bundle_has_a_line_for_benign_and_one_for_malignant(folder: Pat
         calibration=Calibration(method="none", scale=[1.0, 1.0], shift=[0.0, 0.0], n=0),
     )
     result = CliRunner().invoke(
-        app, ["gallery", str(tmp_path / "binary"), str(folder / "index.csv"), "--part", "all", "--out", str(tmp_path)]
+        app,
+        ["gallery", "draw", *map(str, (tmp_path / "binary", folder / "index.csv")), "--part=all", f"--out={tmp_path}"],
     )
     assert result.exit_code == 0, result.output
     assert result.stdout.split() == [str(tmp_path / "class_gallery.png"), str(tmp_path / "right_and_wrong.png")]

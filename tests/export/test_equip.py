@@ -1,15 +1,20 @@
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from dermalens.cli.main import app
+from dermalens.core.bundle import Gate, Outline
 from dermalens.core.bundlefile import read_bundle
 from dermalens.core.errors import DataError
 from dermalens.data.split import read_split
 from dermalens.export.equip import equip
+from dermalens.export.gate import gate_to_onnx
+from dermalens.export.gate_fit import FittedGate
 from dermalens.predict.classifier import load
 from tests.drawn_lesions import draw_split
 from tests.tiny_bundle import lesion, tiny_graph, tiny_manifest, write_tiny_bundle
@@ -60,3 +65,48 @@ def test_the_command_names_classes_with_too_few_images(folder: Path, split: Path
     assert result.exit_code == 0, result.output
     assert "prediction sets at 99 % coverage" in result.output
     assert "in every set, as validation has too few images of them: akiec" in result.output
+
+
+def a_gate() -> tuple[Gate, bytes]:
+    content = gate_to_onnx(FittedGate(np.array([1.0, 0.0, -1.0]), 0.2))
+    sha256 = hashlib.sha256(content).hexdigest()
+    return Gate(file="gate.onnx", sha256=sha256, threshold=0.5, method="drawn", measured={}), content
+
+
+def test_a_gate_is_added_without_a_split_and_the_rest_stays(folder: Path) -> None:
+    before, (note, content) = read_bundle(folder), a_gate()
+    equip(folder, before, None, parts=[(note, content)])
+    after = read_bundle(folder)
+    assert after.manifest == before.manifest.model_copy(update={"gate": note})
+    assert after.graphs == {**before.graphs, "gate.onnx": content}
+
+
+def test_a_second_part_replaces_the_first_and_keeps_the_other_kind(folder: Path) -> None:
+    gate, graph = a_gate()
+    outline = Outline(file="outline.onnx", sha256=gate.sha256, threshold=0.5, measured={})
+    equip(folder, read_bundle(folder), None, parts=[(gate, graph), (outline, graph)])
+    moved = outline.model_copy(update={"file": "edge.onnx"})
+    written = equip(folder, read_bundle(folder), None, parts=[(moved, graph)])
+    assert sorted(path.name for path in folder.iterdir()) == ["bundle.json", "edge.onnx", "gate.onnx", "model.onnx"]
+    assert (written.manifest.gate, written.manifest.outline) == (gate, moved)
+
+
+def test_the_same_parts_give_the_same_bundle(folder: Path, split: Path) -> None:
+    first = equip(folder, read_bundle(folder), split, parts=[a_gate()])
+    second = equip(folder, read_bundle(folder), split, parts=[a_gate()])
+    assert first.sha256 == second.sha256
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ([], "Nothing to add was named"),
+        (["--split", "SPLIT", "--gate-photos", "photos"], "A gate needs --split CSV, --gate-photos DIR and --masks"),
+        (["--split", "SPLIT", "--masks", "masks"], "are for the gate; give --gate-photos DIR"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(folder: Path, split: Path, options: list[str], said: str) -> None:
+    given = [str(split) if option == "SPLIT" else option for option in options]
+    result = CliRunner().invoke(app, ["equip", str(folder), *given])
+    assert result.exit_code == 2
+    assert said in result.output

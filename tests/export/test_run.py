@@ -128,9 +128,10 @@ def test_another_split_than_the_run_was_trained_on_is_refused(run_folder: Path, 
         export_run(run_folder, tmp_path / "bundle", ExportOptions(split=tmp_path / "other.csv"))
 
 
-def test_evaluate_prints_every_figure_and_records_it(bundle_folder: Path, split: Path) -> None:
+def test_evaluate_prints_every_figure_and_records_it(bundle_folder: Path, split: Path, tmp_path: Path) -> None:
     before = read_bundle(bundle_folder).graphs
-    result = CliRunner().invoke(app, ["evaluate", str(bundle_folder), str(split), "--record", "--json"])
+    words = ["evaluate", str(bundle_folder), str(split), "--record", "--json", "--out", str(tmp_path / "out")]
+    result = CliRunner().invoke(app, words)
     assert result.exit_code == 0, result.output
     figures = json.loads(result.stdout)
     recorded = manifest_of(bundle_folder).metrics
@@ -146,7 +147,9 @@ def test_figures_of_another_split_are_not_recorded(bundle_folder: Path, split: P
         record_figures(bundle_folder, read_bundle(bundle_folder), {}, tmp_path / "other.csv")
 
 
-def test_evaluate_refuses_an_unknown_part_and_an_index_without_parts(bundle_folder: Path, split: Path) -> None:
+def test_evaluate_refuses_an_unknown_part_and_an_index_without_parts(
+    bundle_folder: Path, split: Path, tmp_path: Path
+) -> None:
     plain = split.parent / "index.csv"
     write_index([Row("a", str(split.parent / "mel_val_0.png"), "mel", "a")], plain)
     runner = CliRunner()
@@ -154,7 +157,9 @@ def test_evaluate_refuses_an_unknown_part_and_an_index_without_parts(bundle_fold
     assert (unknown.exit_code, "--part exam is unknown" in unknown.stderr) == (2, True)
     without = runner.invoke(app, ["evaluate", str(bundle_folder), str(plain)])
     assert (without.exit_code, "without a part" in without.stderr) == (2, True)
-    whole = runner.invoke(app, ["evaluate", str(bundle_folder), str(plain), "--part", "all"])
+    whole = runner.invoke(
+        app, ["evaluate", str(bundle_folder), str(plain), "--part", "all", "--out", str(tmp_path / "out")]
+    )
     assert whole.exit_code == 0
     assert "Balanced accuracy (mean sensitivity of the classes): not defined, n = 1" in whole.stdout
 

@@ -178,8 +178,11 @@ def test_a_benign_malignant_bundle_answers_in_the_keys_of_every_bundle(bundle_fo
     assert float(row["malignant"]) == answer["malignant_probability"]
 
 
-def test_a_benign_malignant_bundle_is_judged_on_the_seven_diagnoses(bundle_folder: Path, split: Path) -> None:
-    result = CliRunner().invoke(app, ["evaluate", str(bundle_folder), str(split), "--record", "--json"])
+def test_a_benign_malignant_bundle_is_judged_on_the_seven_diagnoses(
+    bundle_folder: Path, split: Path, tmp_path: Path
+) -> None:
+    words = ["evaluate", str(bundle_folder), str(split), "--record", "--json", "--out", str(tmp_path / "out")]
+    result = CliRunner().invoke(app, words)
     assert result.exit_code == 0, result.output
     figures = json.loads(result.stdout)
     assert figures["melanoma_auc"]["value"] is None

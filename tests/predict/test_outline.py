@@ -4,15 +4,13 @@ import io
 import json
 
 import numpy as np
-import onnx
 import pytest
-from onnx import TensorProto, helper
 from PIL import Image
 
 from dermalens.core.errors import BundleError
 from dermalens.predict.outline import draw_outline, find_outline, open_outline, outline_png
 from tests.drawn_outlines import disc
-from tests.tiny_bundle import tiny_graph
+from tests.tiny_bundle import darkness_graph, tiny_graph
 
 
 def belonging(*discs: tuple[float, tuple[float, float]]) -> np.ndarray:
@@ -21,31 +19,6 @@ def belonging(*discs: tuple[float, tuple[float, float]]) -> np.ndarray:
     for radius, centre in discs:
         mask |= disc(56, radius, centre)
     return np.where(mask, 0.9, 0.1).astype(np.float32)
-
-
-def darkness_graph(*, output: str = "mask", scale: float = 255.0) -> bytes:
-    """A graph whose mask is the darkness of each pixel."""
-    nodes = [
-        helper.make_node("Cast", ["pixels"], ["float"], to=TensorProto.FLOAT),
-        helper.make_node("ReduceMean", ["float", "last"], ["grey"], keepdims=0),
-        helper.make_node("Div", ["grey", "white"], ["light"]),
-        helper.make_node("Sub", ["one", "light"], [output]),
-    ]
-    constants = [
-        helper.make_tensor("last", TensorProto.INT64, [1], [3]),
-        helper.make_tensor("white", TensorProto.FLOAT, [], [scale]),
-        helper.make_tensor("one", TensorProto.FLOAT, [], [1.0]),
-    ]
-    graph = helper.make_graph(
-        nodes,
-        "darkness",
-        [helper.make_tensor_value_info("pixels", TensorProto.UINT8, ["N", "S", "S", 3])],
-        [helper.make_tensor_value_info(output, TensorProto.FLOAT, ["N", "s", "s"])],
-        constants,
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
-    onnx.checker.check_model(model, full_check=True)
-    return model.SerializeToString()
 
 
 def test_a_disc_is_found_where_it_is():

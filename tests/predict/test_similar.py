@@ -97,7 +97,7 @@ def test_the_malignant_share_is_that_of_the_neighbours():
     near = Similar("a", "mel", 0.1, True)
     assert malignant_share([near, near, Similar("b", "nv", 0.2, False)]) == pytest.approx(2 / 3)
     assert malignant_share([]) is None
-    assert near.as_dict() == {"name": "a", "label": "mel", "distance": 0.1, "is_malignant": True}
+    assert near.as_dict() == {"name": "a", "label": "mel", "malignant": True, "distance": 0.1}
 
 
 def test_names_come_back_as_they_were():

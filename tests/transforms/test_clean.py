@@ -24,6 +24,7 @@ from dermalens.core.spec import (
 from dermalens.data.index import Row
 from dermalens.transforms import clean_opencv
 from dermalens.transforms.clean import CLEANERS, WITHOUT_OPENCV, check_cleaning, clean
+from dermalens.transforms.clean_mask import mask_around
 from dermalens.transforms.preprocess import preprocess
 from dermalens.transforms.rows import read_square
 
@@ -200,6 +201,25 @@ def test_the_background_goes_and_the_lesion_with_its_margin_stays():
     radius = np.hypot(y - 111.5, x - 111.5)
     assert np.array_equal(done[radius < 56 + 5], square[radius < 56 + 5])
     assert not done[radius > 56 + 22].any()
+
+
+@pytest.mark.parametrize("side", [224, 800])
+def test_the_background_of_a_known_lesion_goes(side):
+    pytest.importorskip("cv2")
+    square, known = pixels(lesion(side)), np.zeros((side, side), bool)
+    known[: side // 2, : side // 2] = True
+    before = square.copy()
+    kept = mask_around(square, known, Background(margin=0.0, fill="black"))
+    assert np.array_equal(square, before)
+    assert np.array_equal(kept[known], square[known])
+    assert not kept[side // 2 + 2 :].any()
+    assert np.array_equal(mask_around(square, np.zeros_like(known), Background()), square)
+
+
+def test_a_mask_of_another_size_is_refused():
+    pytest.importorskip("cv2")
+    with pytest.raises(ValueError, match="The mask has the shape"):
+        mask_around(pixels(lesion()), np.ones((10, 10), bool), Background())
 
 
 def test_without_a_lesion_the_background_stays():

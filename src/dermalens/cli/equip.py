@@ -1,37 +1,112 @@
-"""`dermalens equip`: add to a finished bundle what validation images say of it."""
+"""`dermalens equip`: add to a finished bundle what validation images say of it, a gate, and an outline."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+if TYPE_CHECKING:
+    from dermalens.core.bundle import Gate, Manifest, Outline
+    from dermalens.core.bundlefile import Bundle as Loaded
 
-def equip(
-    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="Bundle folder; its bundle.json is written anew.")],
-    split: Annotated[Path, typer.Option(metavar="CSV", help="The split that the bundle was trained on.")],
-    coverage: Annotated[float, typer.Option(help="Of the prediction sets: 0.9 for nine images of ten.")] = 0.9,
+Bundle = Annotated[Path, typer.Argument(metavar="BUNDLE", help="Bundle folder; its bundle.json is written anew.")]
+SplitFile = Annotated[Path | None, typer.Option(metavar="CSV", help="The split that the bundle was trained on.")]
+Coverage = Annotated[
+    float | None, typer.Option(help="Of the prediction sets: 0.9 (the default) for nine images of ten.")
+]
+Photos = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="Fit a gate: pictures that show no lesion, in one folder for each kind."),
+]
+Masks = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="For the gate: outlines IMAGE_ID_segmentation.png of the split.")
+]
+Extra = Annotated[
+    Path | None, typer.Option(metavar="INDEX", help="For the gate: lesion images of other sources to accept.")
+]
+OutlineRun = Annotated[
+    Path | None, typer.Option(metavar="RUN", help="Copy the outline that dermalens outline export wrote there.")
+]
+
+
+def equip(  # noqa: PLR0913  (each is an option of the command)
+    bundle: Bundle,
+    split: SplitFile = None,
+    coverage: Coverage = None,
+    gate_photos: Photos = None,
+    masks: Masks = None,
+    extra: Extra = None,
+    outline: OutlineRun = None,
 ) -> None:
-    """Add prediction sets and the prevalence that the probabilities assume to a bundle made before they existed.
+    """Add prediction sets with the prevalence assumed, a gate or an outline to a bundle; the rest stays as it is.
 
-    Bundles that `dermalens export` writes have them already; its graphs and thresholds stay as they are.
+    With --split alone: prediction sets and prevalence. The gate needs --split, --gate-photos and --masks.
     """
     from dermalens.cli.extras import needing
     from dermalens.cli.progress import counting
     from dermalens.core.bundlefile import read_bundle
 
+    _check(split, gate_photos, masks, extra, outline)
+    loaded, parts = read_bundle(bundle), list[tuple["Gate | Outline", bytes]]()
+    if split and masks and gate_photos:
+        parts.append(_fitted_gate(loaded, split, gate_photos, masks=masks, extra=extra))
+    if outline:
+        with needing("train", "Adding an outline"):
+            from dermalens.export.outline import read_outline_part
+        parts.append(read_outline_part(outline))
     with needing("eval", "Fitting prediction sets"):
         from dermalens.data.split import read_split
+        from dermalens.export.equip import COVERAGE
         from dermalens.export.equip import equip as add
-    loaded = read_bundle(bundle)
-    with counting(len(read_split(split).part("val")), "Classifying") as advance:
-        written = add(bundle, loaded, split, coverage=coverage, advance=advance)
-    conformal, prevalence = written.manifest.conformal, written.manifest.prevalence
+    fits_sets = split if coverage is not None or not parts else None
+    with counting(len(read_split(fits_sets).part("val")) if fits_sets else 0, "Classifying") as advance:
+        written = add(bundle, loaded, fits_sets, coverage=coverage or COVERAGE, parts=parts, advance=advance)
+    if fits_sets:
+        _show_sets(bundle, written.manifest)
+    for note, content in parts:
+        typer.echo(f"{bundle / note.file}: {len(content) / 1e6:.1f} MB, threshold {note.threshold:g}")
+        for kind, figure in note.measured.items():
+            typer.echo(f"  {kind}: {figure.value or 0:.4f} of {figure.n}")
+
+
+def _check(
+    split: Path | None, photos: Path | None, masks: Path | None, extra: Path | None, outline: Path | None
+) -> None:
+    from dermalens.core.errors import DataError
+
+    if split is None and outline is None:
+        raise DataError("Nothing to add was named. Give --split CSV, --outline RUN or both.")
+    if photos and not (split and masks):
+        raise DataError("A gate needs --split CSV, --gate-photos DIR and --masks DIR.")
+    if not photos and (masks or extra):
+        raise DataError("--masks and --extra are for the gate; give --gate-photos DIR as well.")
+
+
+def _fitted_gate(loaded: Loaded, split: Path, photos: Path, *, masks: Path, extra: Path | None) -> tuple[Gate, bytes]:
+    from dermalens.cli.extras import needing
+    from dermalens.cli.progress import counting
+
+    with needing("train", "Fitting a gate"):
+        from dermalens.data.index import read_index
+        from dermalens.data.split import read_split
+        from dermalens.evaluate.record import check_own_split
+        from dermalens.export.gate import fit_gate
+        from dermalens.export.gate_pictures import GateData, most_pictures
+        from dermalens.predict.classifier import Classifier, open_sessions
+    check_own_split(loaded, split)
+    data = GateData(read_split(split), photos, masks, tuple(read_index(extra)) if extra else ())
+    with counting(most_pictures(data), "Looking at pictures") as advance:
+        return fit_gate(Classifier(loaded, open_sessions(loaded)), data, advance=advance)
+
+
+def _show_sets(bundle: Path, manifest: Manifest) -> None:
+    conformal, prevalence = manifest.conformal, manifest.prevalence
     if conformal is None or prevalence is None:
         return
-    typer.echo(f"{bundle}: prediction sets at {100 * coverage:g} % coverage, prevalence {prevalence:.3f}")
-    thresholds = zip(written.manifest.classes, conformal.thresholds, strict=True)
+    typer.echo(f"{bundle}: prediction sets at {100 * conformal.coverage:g} % coverage, prevalence {prevalence:.3f}")
+    thresholds = zip(manifest.classes, conformal.thresholds, strict=True)
     always = [code for code, threshold in thresholds if threshold == 0]
     if always:
         typer.echo(f"  in every set, as validation has too few images of them: {', '.join(always)}")

@@ -1,44 +1,70 @@
-"""`dermalens evaluate`: figures of a bundle on labelled images, with intervals."""
+"""`dermalens evaluate`: judge a bundle on labelled images and write a folder of results."""
 
 from __future__ import annotations
 
-import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+Bundle = Annotated[str, typer.Argument(metavar="BUNDLE", help="Bundle folder; packaged is the one of the package.")]
+Index = Annotated[Path, typer.Argument(metavar="INDEX", help="Index or split of labelled images.")]
+Part = Annotated[str, typer.Option(help="train, val, test, or all for an index without parts.")]
+Out = Annotated[Path, typer.Option(metavar="DIR", help="Folder for report, figures and predictions.")]
+Against = Annotated[
+    Path | None, typer.Option(metavar="OTHER", help="A second bundle on the same images: paired differences.")
+]
+Prevalence = Annotated[
+    float | None, typer.Option(metavar="SHARE", help="Malignant share for PPV, NPV and net benefit, such as 0.03.")
+]
+Draws = Annotated[int, typer.Option(min=1, help="Bootstrap draws of lesions behind each interval.")]
+Run = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="The folder of the training run, for its learning curves.")
+]
+Robustness = Annotated[bool, typer.Option("--robustness", help="Corrupted and perturbed images too; takes minutes.")]
+Faithfulness = Annotated[bool, typer.Option("--faithfulness", help="Tests of the heat maps too; takes minutes.")]
+HeatOnly = Annotated[
+    bool, typer.Option("--heat-only", help="Galleries without the photographs, to be shown where those may not be.")
+]
+AllowSeen = Annotated[bool, typer.Option("--allow-seen", help="Judge images too that the bundle has learned from.")]
+Record = Annotated[bool, typer.Option("--record", help="Write the figures into the bundle (test part only).")]
+AsJson = Annotated[bool, typer.Option("--json", help="The main figures as JSON.")]
 
-def evaluate(
-    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="Bundle folder.")],
-    index: Annotated[Path, typer.Argument(metavar="INDEX", help="Index or split of labelled images.")],
-    part: Annotated[str, typer.Option(help="train, val, test, or all for an index without parts.")] = "test",
-    record: Annotated[
-        bool, typer.Option("--record", help="Write the figures into the bundle (test part only).")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="The figures as JSON.")] = False,
+
+def evaluate(  # noqa: PLR0913  (each is an option of the command)
+    context: typer.Context,
+    bundle: Bundle,
+    index: Index,
+    part: Part = "test",
+    out: Out = Path("evaluation"),
+    against: Against = None,
+    prevalence: Prevalence = None,
+    draws: Draws = 1000,
+    run: Run = None,
+    robustness: Robustness = False,
+    faithfulness: Faithfulness = False,
+    heat_only: HeatOnly = False,
+    allow_seen: AllowSeen = False,
+    record: Record = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Judge the exported bundle: each figure with its 95 % interval from a bootstrap over lesions."""
+    """Judge the exported bundle: each figure with its 95 % interval from a bootstrap over lesions.
+
+    Writes report.html, report.json, figures, heat maps and predictions into one folder. For research and education;
+    not a medical device.
+    """
     from dermalens.cli.extras import needing
     from dermalens.cli.progress import counting
-    from dermalens.core.errors import DermaLensError
+    from dermalens.cli.summary import folder_of, print_summary, typed
 
     with needing("eval", "Evaluation"):
-        from dermalens.evaluate.card import FIGURE_NAMES, show
-        from dermalens.evaluate.judge import judge
-        from dermalens.evaluate.record import record_figures, rows_of
-    from dermalens.predict.classifier import load
+        from dermalens.evaluate.findings_beside import Asked
+        from dermalens.evaluate.run import Order, run_evaluation
 
-    if record and part != "test":
-        raise DermaLensError(f"--record takes the test part only; --part {part} was given.")
-    classifier, rows = load(bundle), rows_of(index, part)
-    with counting(len(rows), "Classifying") as advance:
-        figures = judge(classifier, rows, advance=advance)
-    if record:
-        record_figures(bundle, classifier.bundle, figures, index)
-    if as_json:
-        typer.echo(json.dumps({name: figure.model_dump() for name, figure in figures.items()}, indent=2))
-        return
-    typer.echo(f"{len(rows)} images of {index} ({part})")
-    for name, figure in figures.items():
-        typer.echo(f"  {FIGURE_NAMES.get(name, name)}: {show(figure)}, n = {figure.n}")
+    asked = Asked(draws=draws, prevalence=prevalence, run=run, heat_only=heat_only)
+    asked = replace(asked, robustness=robustness, faithfulness=faithfulness)
+    given = (folder_of(bundle), index, out, typed(context), part, against, asked)
+    findings = run_evaluation(Order(*given, allow_seen=allow_seen, record=record), counting)
+    print_summary(findings, as_json=as_json)
+    typer.echo(f"report: {out / 'report.html'}", err=True)

@@ -18,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dermalens.cli.answers import Answered, Failed, Row
+from dermalens.cli.lesion_words import lesion_sections
 from dermalens.core.bundle import Manifest
 from dermalens.core.decision import RECOMMENDATIONS, Verdict, describe
 from dermalens.core.taxonomy import BINARY, DIAGNOSES, is_binary
@@ -44,6 +45,10 @@ _LAST_COLUMNS = (
     "reasons",
     "recommendation",
     "error",
+    "lesion_image_score",
+    "lesion_image_accepted",
+    "outline_picture",
+    "similar_malignant_share",
 )
 """Of the CSV, after the classes."""
 
@@ -56,7 +61,8 @@ def write_json(rows: Iterable[Row], _: Manifest) -> list[Failed]:
             failures.append(row)
             content: dict[str, object] = {"image": row.image, "error": row.error}
         else:
-            content = row.prediction.as_dict() | ({"heatmap": row.heatmap} if row.heatmap else {})
+            files = {"heatmap": row.heatmap, "outline_picture": row.outline}
+            content = row.prediction.as_dict() | {name: file for name, file in files.items() if file}
         sys.stdout.write(json.dumps(content, ensure_ascii=False) + "\n")
         sys.stdout.flush()
     return failures
@@ -84,6 +90,7 @@ def write_csv(rows: Iterable[Row], manifest: Manifest) -> list[Failed]:
 
 def _flat(row: Answered) -> dict[str, object]:
     prediction = row.prediction
+    gate, share = prediction.lesion_image, prediction.similar_malignant_share
     return {
         "image": prediction.image,
         "diagnosis": prediction.diagnosis,
@@ -95,6 +102,10 @@ def _flat(row: Answered) -> dict[str, object]:
         "heatmap": row.heatmap or "",
         "reasons": " ".join(prediction.reasons),
         "recommendation": prediction.recommendation,
+        "lesion_image_score": gate.score if gate else "",
+        "lesion_image_accepted": ("yes" if gate.accepted else "no") if gate else "",
+        "outline_picture": row.outline or "",
+        "similar_malignant_share": "" if share is None else share,
     }
 
 
@@ -122,7 +133,9 @@ def _print_table(console: Console, known: list[Row], manifest: Manifest) -> None
 def _in_full(row: Answered) -> Group:
     prediction = row.prediction
     parts = [Text(prediction.image, "bold"), Text(*HEADLINES[prediction.decision]), Text()]
-    if prediction.decision != "abstain":
+    if prediction.is_shown_anyway and prediction.warning:
+        parts += [Text(f"Shown anyway, as asked. {prediction.warning}", "bold yellow"), Text()]
+    if prediction.is_shown:
         parts += [Text(f"Malignant probability {prediction.malignant_probability:.2f}"), *_two_class_line(prediction)]
     sections = [
         section("Why", prediction.reasons),
@@ -130,15 +143,16 @@ def _in_full(row: Answered) -> Group:
         *_population(prediction),
         *([section("About the picture", prediction.notes)] if prediction.notes else []),
         *([section("Heat map", (row.heatmap,))] if row.heatmap else []),
+        *(section(title, sentences) for title, sentences in lesion_sections(prediction, row.outline)),
     ]
-    classes = [_classes(prediction)] if prediction.decision != "abstain" else []
+    classes = [_classes(prediction)] if prediction.is_shown else []
     return Group(*parts, *classes, Text(), *sections)
 
 
 def _population(prediction: Prediction) -> list[Group]:
     """Prediction set and stated prevalence, where there are any."""
     sections, found, stated = [], prediction.prediction_set, prediction.prevalence
-    if found is not None and prediction.decision != "abstain":
+    if found is not None and prediction.is_shown:
         names = ", ".join(describe(code) for code in found.classes) or "none: unlike every class"
         sections.append(section(f"Classes it may be, at {100 * found.coverage:.0f} % coverage", (names,)))
     if stated is not None:
@@ -210,12 +224,14 @@ def cells(row: Row) -> tuple[Text, ...]:
         return Text(row.image), Text("error", "bold red"), Text("-"), Text(row.error, "red")
     prediction = row.prediction
     decision = Text(prediction.decision, HEADLINES[prediction.decision][1])
-    if prediction.decision == "abstain":
+    if not prediction.is_shown:
         return Text(prediction.image), decision, Text("-"), Text(" ".join(prediction.reasons))
     code = prediction.diagnosis
-    name = f"{code} {prediction.probabilities[code]:.2f}"
     lay_name = f", {DIAGNOSES[code].lay_name}" if code in DIAGNOSES else ""
-    return Text(prediction.image), decision, Text(f"{prediction.malignant_probability:.2f}"), Text(name + lay_name)
+    name = f"{code} {prediction.probabilities[code]:.2f}{lay_name}"
+    if prediction.is_shown_anyway:
+        name = f"no answer, shown anyway: {name}. {' '.join(prediction.reasons)}"
+    return Text(prediction.image), decision, Text(f"{prediction.malignant_probability:.2f}"), Text(name)
 
 
 def _summary(rows: list[Row]) -> Group:

@@ -1,4 +1,4 @@
-"""`dermalens gallery`: where a bundle looked, for each class, and right against wrong."""
+"""`dermalens gallery`: pictures of where a bundle looked, and the file of one's own cases for `dermalens similar`."""
 
 from __future__ import annotations
 
@@ -7,8 +7,14 @@ from typing import Annotated
 
 import typer
 
+from dermalens.cli.similar import build
 
-def gallery(  # noqa: PLR0913  (each is an option of the command)
+app = typer.Typer(no_args_is_help=True, help="Draw Grad-CAM galleries; build a gallery of similar cases.")
+app.command()(build)
+
+
+@app.command()
+def draw(  # noqa: PLR0913  (each is an option of the command)
     bundle: Annotated[str, typer.Argument(metavar="BUNDLE", help="Bundle folder; packaged is the one of the package.")],
     index: Annotated[Path, typer.Argument(metavar="INDEX", help="Index or split of labelled images.")],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the two figures.")] = Path("gallery"),

@@ -23,8 +23,11 @@ from dermalens.cli.demo import demo
 from dermalens.cli.equip import equip
 from dermalens.cli.evaluate import evaluate
 from dermalens.cli.export import export
-from dermalens.cli.gallery import gallery
+from dermalens.cli.gallery import app as gallery
+from dermalens.cli.outline import app as outline
 from dermalens.cli.predict import predict
+from dermalens.cli.score import score
+from dermalens.cli.similar import similar
 from dermalens.cli.train import train
 from dermalens.core.errors import DermaLensError
 
@@ -63,7 +66,8 @@ COMMANDS: Final[Mapping[str, Callable[..., None]]] = {
     "export": export,
     "equip": equip,
     "evaluate": evaluate,
-    "gallery": gallery,
+    "score": score,
+    "similar": similar,
     "card": card,
     "demo": demo,
 }
@@ -71,7 +75,8 @@ COMMANDS: Final[Mapping[str, Callable[..., None]]] = {
 
 for _name, _command in COMMANDS.items():
     app.command(_name)(_command)
-app.add_typer(data, name="data")
+for _name, _group in {"data": data, "gallery": gallery, "outline": outline}.items():
+    app.add_typer(_group, name=_name)
 
 
 def _show_version(wanted: bool) -> None:

@@ -14,6 +14,12 @@ INTENDED_USE: Final = (
     "Not a medical device: it does not replace an examination by a physician."
 )
 
+_NO_GATE: Final = "Does not notice that there is no lesion: a picture of anything with contrast gets an answer."
+_GATE: Final = (
+    "Refuses most pictures that are not dermatoscopic images of a lesion, not all of them: what its gate lets through "
+    "gets an answer."
+)
+
 LIMITS: Final = (
     "Not a medical device; for research and education. When in doubt, see a dermatologist.",
     "Knows seven kinds of lesion only; any other (such as squamous cell carcinoma) is forced into one of them.",
@@ -21,7 +27,7 @@ LIMITS: Final = (
         "Learned from dermatoscopic images, mostly of light skin; on dark skin, nails, mucosa, children and smartphone "
         "photographs without a dermatoscope it has not been measured."
     ),
-    "Does not notice that there is no lesion: a picture of anything with contrast gets an answer.",
+    _NO_GATE,
     "Sees one square of one image: not the history, not the change over time, not the rest of the skin.",
 )
 
@@ -31,9 +37,29 @@ _BINARY_LIMIT: Final = (
 )
 
 
-def limits_for(classes: Iterable[str]) -> list[str]:
+NO_ANSWER: Final = (
+    "The picture cannot be judged: class, probabilities and all that is drawn of it are what the model makes of any "
+    "picture, and no answer."
+)
+"""Stands beside what an answer that abstains still holds."""
+
+
+def limits_for(classes: Iterable[str], *, has_gate: bool = False) -> list[str]:
     """The limits of a bundle with `classes`; two classes have a sentence of their own in the place of the second."""
-    return [LIMITS[0], _BINARY_LIMIT, *LIMITS[2:]] if is_binary(classes) else list(LIMITS)
+    limits = [LIMITS[0], _BINARY_LIMIT, *LIMITS[2:]] if is_binary(classes) else list(LIMITS)
+    return limits_at_gate(limits, has_gate=has_gate)
+
+
+def limits_at_gate(limits: Iterable[str], *, has_gate: bool) -> list[str]:
+    """The limits of a bundle that got or lost a gate: the sentence on pictures without a lesion becomes the other.
+
+    All others stay as they are; limits that have neither of the two get none.
+
+    >>> limits_at_gate(["One.", _NO_GATE], has_gate=True) == ["One.", _GATE]
+    True
+    """
+    needed = _GATE if has_gate else _NO_GATE
+    return [needed if limit in (_GATE, _NO_GATE) else limit for limit in limits]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,132 +1,179 @@
-"""The model card: Markdown made from the bundle alone, so that it cannot say what the bundle does not."""
+"""The model card, made from the bundle and, where there is one, the report of its evaluation, and nothing else."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from typing import Final
 
 from dermalens.core.bundle import Manifest, Measured, OperatingPoint
-from dermalens.core.taxonomy import DIAGNOSES
+from dermalens.core.statements import INTENDED_USE
+from dermalens.evaluate.card_report import Judged, report_sections
+from dermalens.evaluate.document import Block, Bullets, Document, Section, Table
+from dermalens.evaluate.document_markdown import to_markdown
+from dermalens.evaluate.report_names import FIGURE_WORDS, clinical_words, figure_words, show
 
-FIGURE_NAMES = {
-    "accuracy": "Accuracy",
-    "balanced_accuracy": "Balanced accuracy (mean sensitivity of the classes)",
-    "macro_auc": "Macro AUC (one against rest)",
-    "melanoma_auc": "Melanoma AUC",
-    "malignant_auc": "Malignant AUC",
-    "expected_calibration_error": "Expected calibration error (15 bins)",
-    "brier_score": "Brier score (0 to 2)",
-    "negative_log_likelihood": "Negative log-likelihood (nats)",
+FIGURE_NAMES: Final = {
+    name: FIGURE_WORDS[name]
+    for name in (
+        "accuracy",
+        "balanced_accuracy",
+        "macro_auc",
+        "melanoma_auc",
+        "malignant_auc",
+        "expected_calibration_error",
+        "brier_score",
+        "negative_log_likelihood",
+    )
 }
+"""The figures that a bundle carries and a card shows first."""
+
+OUT_OF_SCOPE: Final = (
+    "A diagnosis or a decision about treatment without a physician who has examined the person.",
+    "Ruling out cancer: an answer that asks for no referral is no all-clear.",
+    "Pictures taken without a dermatoscope, of several lesions at once, or of anything but skin.",
+    "Comparing people or hospitals: the figures say how the model does, not how they do.",
+)
+"""What no bundle is for, whatever its figures."""
+
+__all__ = ["FIGURE_NAMES", "OUT_OF_SCOPE", "card_document", "model_card", "show"]
 
 
-def model_card(manifest: Manifest, sha256: str) -> str:
+def model_card(manifest: Manifest, sha256: str, judged: Judged | None = None) -> str:
     """The card of a bundle as Markdown; `sha256` is that of its `bundle.json`."""
-    sections = (
-        _head(manifest, sha256),
-        _section("Intended use", [manifest.intended_use]),
-        _section("Out of scope and limits", [f"- {limit}" for limit in manifest.limits]),
-        _section("Figures", _figures(manifest)),
-        _section("Operating points", _operating_points(manifest)),
-        _section("Data and licence", _data(manifest)),
-        _section("How it was made", _making(manifest)),
+    return to_markdown(card_document(manifest, sha256, judged))
+
+
+def card_document(manifest: Manifest, sha256: str, judged: Judged | None = None) -> Document:
+    """The card of a bundle; with the report of its evaluation the sections that only this can fill."""
+    parts = (
+        Section("Intended use", (manifest.intended_use or INTENDED_USE,)),
+        Section("Out-of-scope use", (Bullets(_out_of_scope(manifest)),)),
+        Section("Limits", (Bullets(tuple(manifest.limits)),)),
+        Section("Figures", _figures(manifest)),
+        Section("Operating points", _operating_points(manifest)),
+        *_parts_beside(manifest),
+        *(report_sections(judged) if judged else ()),
+        Section("Data and licence", _data(manifest)),
+        Section("How it was made", (Bullets(_making(manifest)),)),
+        Section("How to reproduce", (Bullets(_reproduction(manifest, judged)),)),
     )
-    return "\n\n".join(sections) + "\n"
+    return Document(f"Model card: {manifest.name} {manifest.version}", _head(manifest, sha256), parts)
 
 
-def show(measured: Measured) -> str:
-    """A figure with its interval, such as `0.812 (0.771 to 0.850)`; `not defined` when it has no value.
-
-    >>> show(Measured(value=0.5, low=0.25, high=0.75, n=4))
-    '0.500 (0.250 to 0.750)'
-    """
-    if measured.value is None:
-        return "not defined"
-    if measured.low is None or measured.high is None:
-        return f"{measured.value:.3f} (no interval)"
-    return f"{measured.value:.3f} ({measured.low:.3f} to {measured.high:.3f})"
-
-
-def _section(title: str, lines: Iterable[str]) -> str:
-    return f"## {title}\n\n" + "\n".join(lines)
-
-
-def _head(manifest: Manifest, sha256: str) -> str:
+def _head(manifest: Manifest, sha256: str) -> tuple[Block, ...]:
     return (
-        f"# Model card: {manifest.name} {manifest.version}\n\n"
-        "Made from the bundle by `dermalens card`; do not edit.\n\n"
-        f"- bundle: `{sha256}` (SHA-256 of `bundle.json`)\n"
-        f"- input: the centre square of a dermatoscopic image at {manifest.preprocess.side_pixels} pixels\n"
-        f"- output: calibrated probabilities of {len(manifest.classes)} classes, malignant probability, decision"
+        "Made from the bundle by `dermalens card`; do not edit.",
+        Bullets(
+            (
+                f"bundle: `{sha256}` (SHA-256 of `bundle.json`)",
+                f"input: the centre square of a dermatoscopic image at {manifest.preprocess.side_pixels} pixels",
+                f"output: calibrated probabilities of {len(manifest.classes)} classes, malignant probability, decision",
+            )
+        ),
     )
 
 
-def _figures(manifest: Manifest) -> list[str]:
+def _out_of_scope(manifest: Manifest) -> tuple[str, ...]:
+    is_bound = "NC" in manifest.provenance.data_licence.split("(")[0]
+    return (*OUT_OF_SCOPE, "Commercial use: the data that it learned from forbid it.") if is_bound else OUT_OF_SCOPE
+
+
+def _figures(manifest: Manifest) -> tuple[Block, ...]:
     if not manifest.metrics:
-        return ["Not evaluated yet: `dermalens evaluate BUNDLE SPLIT --record` writes the figures into the bundle."]
-    rows = [
-        f"| {FIGURE_NAMES[name]} | {show(figure)} | {figure.n} |"
-        for name, figure in manifest.metrics.items()
-        if name in FIGURE_NAMES
-    ]
+        return ("Not evaluated yet: `dermalens evaluate BUNDLE SPLIT --record` writes the figures into the bundle.",)
+    named = [name for name in FIGURE_NAMES if name in manifest.metrics]
+    rows = [(figure_words(name), show(manifest.metrics[name]), str(manifest.metrics[name].n)) for name in named]
     rows += [
-        f"| Sensitivity, {code}{_clinical_name(code)} | {show(manifest.metrics[key])} | {manifest.metrics[key].n} |"
+        (f"Sensitivity, {clinical_words(code)}", show(manifest.metrics[key]), str(manifest.metrics[key].n))
         for code in manifest.classes
         if (key := f"sensitivity_{code}") in manifest.metrics
     ]
-    return [
-        "On the test part of the split, which was never trained or tuned on; lesions are not shared between parts.",
-        "95 % intervals from a bootstrap over lesions; n is the number of images.",
-        "",
-        "| figure | value (95 % interval) | n |",
-        "|---|---|---|",
-        *rows,
-    ]
+    words = (
+        "On the test part of the split, which was never trained or tuned on; lesions are not shared between parts. "
+        "95 % intervals from a bootstrap over lesions; n is the number of images."
+    )
+    return (Table(words, ("figure", "value (95 % interval)", "n"), tuple(rows)),)
 
 
-def _clinical_name(code: str) -> str:
-    return f" ({DIAGNOSES[code].name})" if code in DIAGNOSES else ""
-
-
-def _operating_points(manifest: Manifest) -> list[str]:
-    def row(point: OperatingPoint) -> str:
+def _operating_points(manifest: Manifest) -> tuple[Block, ...]:
+    def row(point: OperatingPoint) -> tuple[str, ...]:
         mark = " (default)" if point.name == manifest.default_operating_point else ""
-        return (
-            f"| {point.name}{mark} | {point.threshold:.4f} | {show(point.sensitivity)} | {point.sensitivity.n} | "
-            f"{show(point.specificity)} | {point.specificity.n} |"
-        )
+        figures = (show(point.sensitivity), str(point.sensitivity.n), show(point.specificity), str(point.specificity.n))
+        return (f"{point.name}{mark}", f"{point.threshold:.4f}", *figures)
 
     summed = " + ".join(manifest.malignant)
-    return [
-        f"Thresholds on the malignant probability ({summed}), chosen and measured on the validation part.",
-        "",
-        "| name | threshold | sensitivity | n malignant | specificity | n benign |",
-        "|---|---|---|---|---|---|",
-        *map(row, manifest.operating_points),
-    ]
+    words = f"Thresholds on the malignant probability ({summed}), chosen and measured on the validation part."
+    head = ("name", "threshold", "sensitivity", "n malignant", "specificity", "n benign")
+    return (Table(words, head, tuple(map(row, manifest.operating_points))),)
 
 
-def _data(manifest: Manifest) -> list[str]:
+def _parts_beside(manifest: Manifest) -> list[Section]:
+    """What a bundle may have beside its classifier, with the figures that were measured when it was fitted."""
+    sections = []
+    if manifest.gate:
+        words = f"Refuses pictures that are no dermatoscopic image of a lesion ({manifest.gate.method})."
+        sections.append(Section("Gate", (words, *_measured(manifest.gate.measured))))
+    if manifest.outline:
+        words = "Draws the outline of the lesion, from which the ABCD measures are taken."
+        sections.append(Section("Outline", (words, *_measured(manifest.outline.measured))))
+    if manifest.conformal:
+        sections.append(Section("Prediction sets", _sets(manifest)))
+    return sections
+
+
+def _measured(figures: dict[str, Measured]) -> tuple[Block, ...]:
+    rows = tuple((figure_words(name), show(figure), str(figure.n)) for name, figure in figures.items())
+    return (Table("", ("figure", "value (95 % interval)", "n"), rows),) if rows else ()
+
+
+def _sets(manifest: Manifest) -> tuple[Block, ...]:
+    fitted = manifest.conformal
+    if fitted is None:
+        return ()
+    rows = tuple(
+        (clinical_words(code), f"{threshold:.4f}", str(n))
+        for code, threshold, n in zip(manifest.classes, fitted.thresholds, fitted.n, strict=True)
+    )
+    words = f"Fitted so that {100 * fitted.coverage:g} % of the images of each class have that class in their set."
+    return (Table(words, ("class", "threshold", "validation images"), rows),)
+
+
+def _data(manifest: Manifest) -> tuple[Block, ...]:
     origin = manifest.provenance
-    return [*(f"- {line}" for line in origin.data), "", f"Licence of the weights: {origin.data_licence}."]
+    return Bullets(tuple(origin.data)), f"Licence of the weights: {origin.data_licence}."
 
 
 def _members(manifest: Manifest) -> list[str]:
     """Nothing for a bundle of one network."""
     names = ", ".join(member.file.removesuffix(".onnx") for member in manifest.members)
     if manifest.combiner == "mean":
-        return [f"- members: {names}; the mean of their logits"] if len(manifest.members) > 1 else []
+        return [f"members: {names}; the mean of their logits"] if len(manifest.members) > 1 else []
     images = manifest.combiner.n
-    return [f"- members: {names}; a logistic regression of their logits, fitted on {images} out-of-fold predictions"]
+    return [f"members: {names}; a logistic regression of their logits, fitted on {images} out-of-fold predictions"]
 
 
-def _making(manifest: Manifest) -> list[str]:
-    origin, calibration = manifest.provenance, manifest.calibration
-    recipes = " and ".join(f"`recipes/{name}.toml`" for name in origin.recipe.split(" + "))
-    return [
-        f"- recipe {recipes}, code version {origin.code_version}, created {origin.created}",
-        f"- split `{origin.split_sha256}`",
+def _recipes(manifest: Manifest) -> list[str]:
+    return [f"recipes/{name}.toml" for name in manifest.provenance.recipe.split(" + ")]
+
+
+def _making(manifest: Manifest) -> tuple[str, ...]:
+    origin, fitted = manifest.provenance, manifest.calibration
+    recipes = " and ".join(f"`{recipe}`" for recipe in _recipes(manifest))
+    share = [] if manifest.prevalence is None else [f"malignant share that it assumes: {manifest.prevalence:.3f}"]
+    return (
+        f"recipe {recipes}, code version {origin.code_version}, created {origin.created}",
+        f"split `{origin.split_sha256}`",
         *_members(manifest),
-        f"- calibration: {calibration.method}, fitted on {calibration.n} validation images",
-        f"- views averaged: {', '.join(manifest.views)}",
-        *(f"- {name.replace('_', ' ')}: {value}" for name, value in origin.training.items()),
-    ]
+        f"calibration: {fitted.method}, fitted on {fitted.n} validation images",
+        *share,
+        f"views averaged: {', '.join(manifest.views)}",
+        *(f"{name.replace('_', ' ')}: {value}" for name, value in origin.training.items()),
+    )
+
+
+def _reproduction(manifest: Manifest, judged: Judged | None) -> tuple[str, ...]:
+    return (
+        *(f"train: `dermalens train {recipe}`, on the split with the hash above" for recipe in _recipes(manifest)),
+        "export: `dermalens export RUN`",
+        f"evaluate: `{judged.command if judged else 'dermalens evaluate BUNDLE SPLIT --part test'}`",
+        "this card: `dermalens card BUNDLE" + (" --report report.json`" if judged else "`"),
+    )

@@ -1,16 +1,17 @@
-"""What validation images say of a finished bundle beyond its thresholds: prediction sets and the prevalence assumed."""
+"""What a finished bundle gets later: prediction sets and prevalence from validation images, the gate, the outline."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
-from dermalens.core.bundle import Calibration, Manifest
+from dermalens.core.bundle import Calibration, Gate, Manifest, Outline
 from dermalens.core.bundlefile import Bundle, write_bundle
 from dermalens.core.decision import calibrate
+from dermalens.core.statements import limits_at_gate
 from dermalens.data.split import read_split
 from dermalens.evaluate.conformal import fit_conformal
 from dermalens.evaluate.judge import logits_of
@@ -23,25 +24,40 @@ COVERAGE: Final = 0.9
 would then be in every set."""
 
 
-def equip(
+def equip(  # noqa: PLR0913  (options go by keyword)
     folder: Path,
     bundle: Bundle,
-    split: Path,
+    split: Path | None,
     *,
     coverage: float = COVERAGE,
+    parts: Sequence[tuple[Gate | Outline, bytes]] = (),
     advance: Callable[[int], None] | None = None,
 ) -> Bundle:
-    """Write the bundle anew with prediction sets and prevalence, both from the val part of its own split.
+    """Write the bundle anew with `parts`, each an entry of the manifest and its graph, in place of those it had.
+
+    With a `split` it gets prediction sets and prevalence too, both from the val part of what must be its own split.
+    What is not given stays as it is; the limits say whether there is a gate.
 
     Raises:
         DataError: `split` is not the split that the bundle was trained on, or a coverage that is not a share.
     """
+    update: dict[str, Any] = {"gate" if isinstance(note, Gate) else "outline": note for note, _ in parts}
+    if split is not None:
+        update |= _from_validation(bundle, split, coverage, advance)
+    limits = limits_at_gate(bundle.manifest.limits, has_gate=bool(update.get("gate") or bundle.manifest.gate))
+    manifest = bundle.manifest.model_copy(update={**update, "limits": limits})
+    known = {**bundle.graphs, **{note.file: content for note, content in parts}}
+    return write_bundle(folder, manifest, {graph.file: known[graph.file] for graph in manifest.graph_files})
+
+
+def _from_validation(
+    bundle: Bundle, split: Path, coverage: float, advance: Callable[[int], None] | None
+) -> dict[str, Any]:
     check_own_split(bundle, split)
     manifest, rows = bundle.manifest, read_split(split).part("val")
     logits = logits_of(Classifier(bundle, open_sessions(bundle)), rows, advance=advance)
     labels = truth_of(rows, manifest.classes).labels
-    update = fitted_fields(manifest, manifest.calibration, logits, labels, coverage=coverage)
-    return write_bundle(folder, manifest.model_copy(update=update), bundle.graphs)
+    return fitted_fields(manifest, manifest.calibration, logits, labels, coverage=coverage)
 
 
 def fitted_fields(

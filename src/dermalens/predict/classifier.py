@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -12,14 +13,20 @@ from dermalens.core.decision import calibrate
 from dermalens.core.errors import BundleError, DermaLensError
 from dermalens.core.image import Decoded
 from dermalens.core.prevalence import check_prevalence
+from dermalens.predict.abcd import measure
+from dermalens.predict.drawing import NO_OUTLINE, Drawing, place
 from dermalens.predict.ensemble import run_members
 from dermalens.predict.explain import explain
+from dermalens.predict.gate import LesionGate, open_gate
+from dermalens.predict.outline import OutlineSession, find_outline, open_outline
 from dermalens.predict.prediction import Prediction, Seen, answer
 from dermalens.predict.quality import assess
 from dermalens.predict.session import Outputs, Session, Squares, open_session
+from dermalens.predict.similar import CaseGallery
+from dermalens.predict.similar_file import read_gallery
 from dermalens.predict.sources import Source, name_of, read_source
 from dermalens.transforms.clean import check_cleaning
-from dermalens.transforms.preprocess import preprocess
+from dermalens.transforms.preprocess import SquarePixels, preprocess
 
 DEFAULT_BUNDLE: Final = Path(__file__).resolve().parents[1] / "bundles" / "default"
 """The bundle that comes with the package."""
@@ -32,6 +39,12 @@ class Asked:
     point: OperatingPoint
     prevalence: float | None = None
     heatmap: bool = False
+    outline: bool = False
+    millimetres_per_pixel: float | None = None
+    """Of the original picture, on the skin."""
+    gallery: CaseGallery | None = None
+    anyway: bool = False
+    """Show all that was asked for even where the decision is to abstain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,48 +53,110 @@ class Classifier:
 
     bundle: Bundle
     sessions: tuple[Session, ...]
+    gate: LesionGate | None = None
+    """None where the bundle has none."""
+    outline: OutlineSession | None = None
+    """None where the bundle has none."""
 
     @property
     def manifest(self) -> Manifest:
         """What bundle.json says."""
         return self.bundle.manifest
 
-    def predict(
+    def predict(  # noqa: PLR0913  (each is by keyword, and says what the answer is to hold)
         self,
         image: Source,
         *,
         operating_point: str | None = None,
         prevalence: float | None = None,
         heatmap: bool = False,
+        outline: bool = False,
+        millimetres_per_pixel: float | None = None,
+        gallery: str | Path | CaseGallery | None = None,
+        anyway: bool = False,
         name: str | None = None,
     ) -> Prediction:
         """The answer for one image: a path, the bytes of an image file, a PIL image or an array [height, width, 3].
 
         `operating_point` is a name of the bundle's, its default otherwise; `prevalence` the malignant share among the
         lesions that are seen, 0 to 1, to which probabilities and threshold are shifted; `heatmap` adds `explanation`;
+        `outline` adds `outline`, `abcd` and `drawing`, with millimetres when the original picture's
+        `millimetres_per_pixel` are given; `gallery`, a file or what `read_gallery` makes of it (once for many images),
+        adds `similar`. An answer that abstains has none of these four unless `anyway`, and abstains all the same;
         `name` is what the answer calls the image when it has no path.
 
         Raises:
             ImageError: the picture cannot be used.
-            DermaLensError: the bundle has no operating point of that name, or the prevalence cannot be used.
+            DermaLensError: the bundle has no operating point of that name, no outline or another gallery, or the
+                prevalence, the scale or the gallery cannot be used.
         """
-        point = self.operating_point(operating_point)
-        if prevalence is not None:
-            check_prevalence(prevalence)
+        asked = Asked(
+            self.operating_point(operating_point),
+            prevalence,
+            heatmap=heatmap,
+            outline=outline,
+            millimetres_per_pixel=millimetres_per_pixel,
+            gallery=read_gallery(Path(gallery)) if isinstance(gallery, (str, Path)) else gallery,
+            anyway=anyway,
+        )
+        self.check(asked)
         decoded = read_source(image, wanted_side_pixels=self.manifest.preprocess.side_pixels)
-        return self._answer(decoded, name or name_of(image), Asked(point, prevalence, heatmap=heatmap))
+        return self._answer(decoded, name or name_of(image), asked)
+
+    def check(self, asked: Asked) -> None:
+        """Refuse what no image could be answered with.
+
+        Raises:
+            DermaLensError: a prevalence or scale that is no such number, a scale without an outline, an outline of a
+                bundle without one, or a gallery of another bundle.
+        """
+        if asked.prevalence is not None:
+            check_prevalence(asked.prevalence)
+        if asked.outline and self.outline is None:
+            raise DermaLensError(
+                f"The bundle {self.manifest.name} {self.manifest.version} has no outline graph: it cannot draw "
+                "outlines or measure lesions. Leave the outline out, or use a bundle with one."
+            )
+        if asked.millimetres_per_pixel is not None:
+            _check_scale(asked.millimetres_per_pixel, has_outline=asked.outline)
+        if asked.gallery is not None:
+            asked.gallery.check_made_with(self.manifest)
 
     def _answer(self, decoded: Decoded, name: str, asked: Asked) -> Prediction:
         square = preprocess(decoded.picture, self.manifest.preprocess)
         outputs = self.run(square[None])
-        seen = Seen(name, assess(square, decoded.original_size), decoded.notes)
+        lesion_image = self.gate.judge(outputs.embedding)[0] if self.gate else None
+        seen = Seen(name, assess(square, decoded.original_size), decoded.notes, lesion_image)
         probabilities = calibrate(outputs.logits[0], self.manifest.calibration)
         prediction = answer(probabilities, seen, self.bundle, asked.point, asked.prevalence)
-        if not asked.heatmap:
+        if prediction.decision == "abstain":
+            if not asked.anyway:
+                return prediction
+            prediction = replace(prediction, is_shown_anyway=True)
+        if asked.heatmap:
+            code = prediction.diagnosis
+            explanation = explain(outputs.heatmaps[0, self.manifest.classes.index(code)], square, code=code)
+            prediction = replace(prediction, explanation=explanation)
+        if asked.gallery is not None:
+            prediction = replace(prediction, similar=tuple(asked.gallery.nearest(outputs.embedding[0])))
+        if asked.outline:
+            prediction = self._outlined(prediction, square, decoded.original_size, asked.millimetres_per_pixel)
+        return prediction
+
+    def _outlined(
+        self, prediction: Prediction, square: SquarePixels, size: tuple[int, int], millimetres_per_pixel: float | None
+    ) -> Prediction:
+        """The answer with outline and measures; with a note where there is no outline to be found."""
+        part = self.manifest.outline
+        if self.outline is None or part is None:
             return prediction
-        code = prediction.diagnosis
-        explanation = explain(outputs.heatmaps[0, self.manifest.classes.index(code)], square, code=code)
-        return replace(prediction, explanation=explanation)
+        belonging = self.outline.run(square[None])[0]
+        found = find_outline(belonging, side_pixels=square.shape[0], threshold=part.threshold)
+        if found is None:
+            return replace(prediction, notes=(*prediction.notes, NO_OUTLINE))
+        scale_mm = None if millimetres_per_pixel is None else millimetres_per_pixel * min(size)
+        measures = measure(square, found, scale_mm=scale_mm)
+        return replace(prediction, outline=place(found, size), drawing=Drawing(found, square), abcd=measures)
 
     def run(self, squares: Squares) -> Outputs:
         """Logits before calibration, embedding and heat maps of squares [N, S, S, 3], of all members and views."""
@@ -111,7 +186,22 @@ def load(bundle: str | Path | None = None, *, threads: int = 1) -> Classifier:
         raise BundleError("This installation has no packaged bundle; name one: --bundle PATH, or load(PATH).")
     loaded = read_bundle(DEFAULT_BUNDLE if bundle is None else Path(bundle))
     check_cleaning(loaded.manifest.preprocess.clean)
-    return Classifier(loaded, open_sessions(loaded, threads=threads))
+    return open_classifier(loaded, threads=threads)
+
+
+def open_classifier(bundle: Bundle, *, threads: int = 1) -> Classifier:
+    """A classifier with every graph of a bundle: the members, and gate and outline where there are any.
+
+    Raises:
+        BundleError: a graph cannot be loaded or does not fit the manifest.
+    """
+    gate, outline = bundle.manifest.gate, bundle.manifest.outline
+    return Classifier(
+        bundle,
+        open_sessions(bundle, threads=threads),
+        open_gate(bundle.graphs[gate.file], name=gate.file, threshold=gate.threshold) if gate else None,
+        open_outline(bundle.graphs[outline.file], name=outline.file, threads=threads) if outline else None,
+    )
 
 
 def open_sessions(bundle: Bundle, *, threads: int = 1) -> tuple[Session, ...]:
@@ -127,3 +217,16 @@ def _open(bundle: Bundle, file: str, threads: int) -> Session:
     manifest = bundle.manifest
     classes, side = len(manifest.classes), manifest.preprocess.side_pixels
     return open_session(bundle.graphs[file], name=file, classes=classes, side_pixels=side, threads=threads)
+
+
+def _check_scale(millimetres_per_pixel: float, *, has_outline: bool) -> None:
+    if not (math.isfinite(millimetres_per_pixel) and millimetres_per_pixel > 0):
+        raise DermaLensError(
+            f"{millimetres_per_pixel:g} millimetres a pixel given; needed is the length of a pixel of the original "
+            "picture on the skin, more than 0. Leave it out where it is not known."
+        )
+    if not has_outline:
+        raise DermaLensError(
+            "Millimetres a pixel were given without an outline, which alone they are for. Ask for the outline as well: "
+            "--outline DIR, or outline=True."
+        )

@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw
 from dermalens.core.errors import BundleError
 from dermalens.predict.contour import Polygon, contour_of
 from dermalens.predict.regions import Mask, Runs, runs_of, without_holes
-from dermalens.predict.session import _BROKEN_GRAPH, INPUT_NAME, Squares, _first_line, _shown
+from dermalens.predict.session import BROKEN_GRAPH, INPUT_NAME, Squares, first_line, shown_items
 from dermalens.transforms.preprocess import SquarePixels
 
 Belonging = NDArray[np.float32]  # [s, s], probability that a pixel belongs to the lesion
@@ -80,8 +80,8 @@ class OnnxOutlineSession:
         """
         try:
             belongings: Belongings = self._session.run([OUTPUT_NAME], {INPUT_NAME: pixels})[0]
-        except _BROKEN_GRAPH as error:
-            raise BundleError(f"{self._name} failed in ONNX Runtime: {_first_line(error)}") from error
+        except BROKEN_GRAPH as error:
+            raise BundleError(f"{self._name} failed in ONNX Runtime: {first_line(error)}") from error
         if not (belongings.min(initial=0) >= 0 and belongings.max(initial=0) <= 1):  # NaN is neither
             raise BundleError(f"{self._name} gives masks that are not probabilities; export the outline again.")
         return belongings
@@ -99,8 +99,8 @@ def open_outline(graph: bytes, *, name: str = "outline.onnx", threads: int = 1) 
     options.log_severity_level = 4  # errors come as exceptions
     try:
         session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-    except _BROKEN_GRAPH as error:
-        raise BundleError(f"{name} is not a graph that ONNX Runtime can load: {_first_line(error)}") from error
+    except BROKEN_GRAPH as error:
+        raise BundleError(f"{name} is not a graph that ONNX Runtime can load: {first_line(error)}") from error
     inputs, outputs = (
         [(item.name, item.type, tuple(item.shape)) for item in items]
         for items in (session.get_inputs(), session.get_outputs())
@@ -108,8 +108,9 @@ def open_outline(graph: bytes, *, name: str = "outline.onnx", threads: int = 1) 
     given = [(title, kind, len(shape)) for title, kind, shape in (*inputs, *outputs)]
     if given != [(INPUT_NAME, "tensor(uint8)", 4), (OUTPUT_NAME, "tensor(float)", 3)]:
         raise BundleError(
-            f"{name} has the input {_shown(inputs)} and the output {_shown(outputs)}; an outline needs {INPUT_NAME} "
-            f"tensor(uint8) [N, S, S, 3] and {OUTPUT_NAME} tensor(float) [N, s, s]. Export the outline again."
+            f"{name} has the input {shown_items(inputs)} and the output {shown_items(outputs)}; an outline "
+            f"needs {INPUT_NAME} tensor(uint8) [N, S, S, 3] and {OUTPUT_NAME} tensor(float) [N, s, s]. "
+            "Export the outline again."
         )
     return OnnxOutlineSession(name, session)
 

@@ -9,10 +9,15 @@ from dermalens.core.bundle import Manifest, OperatingPoint
 from dermalens.core.bundlefile import Bundle
 from dermalens.core.decision import Decision, Verdict, by_code, decide, malignant_probability, most_probable
 from dermalens.core.decision import Probabilities as ProbabilityArray
+from dermalens.core.statements import NO_ANSWER
+from dermalens.predict.abcd import Measures
+from dermalens.predict.drawing import Drawing, PlacedOutline
 from dermalens.predict.explain import Explanation
+from dermalens.predict.gate import LesionImage
 from dermalens.predict.prediction_set import PredictionSet, prediction_set
 from dermalens.predict.prevalence import Prevalence, at_prevalence
 from dermalens.predict.quality import Quality
+from dermalens.predict.similar import DECIMALS, Similar, malignant_share
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +54,41 @@ class Prediction:
     """None where the caller stated none; then the probabilities assume that of the bundle's validation images."""
     notes: tuple[str, ...] = ()
     """What was done to the picture on the way in, such as "The file is an animation; its first frame was used"."""
+    lesion_image: LesionImage | None = None
+    """What the gate says; None where the bundle has none."""
+    outline: PlacedOutline | None = None
+    """None where none was asked for or found."""
+    abcd: Measures | None = None
+    """The measures of the outlined lesion; None without an outline."""
+    similar: tuple[Similar, ...] | None = None
+    """The nearest cases of the gallery, the nearest first; None where no gallery was given."""
+    is_shown_anyway: bool = False
+    """It abstains, and the caller asked for class, probabilities and all else anyway."""
     explanation: Explanation | None = field(default=None, repr=False, compare=False)
     """The heat map, when it was asked for."""
+    drawing: Drawing | None = field(default=None, repr=False, compare=False)
+    """The outline over the square, with the mask, when the outline was asked for and found."""
 
     @property
     def diagnosis(self) -> str:
         """Code of the most probable class; a name from HAM10000, not a physician's finding."""
         return most_probable(self.probabilities)
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether a surface for people shows class and probabilities: not where it abstains, unless asked to anyway."""
+        return self.decision != "abstain" or self.is_shown_anyway
+
+    @property
+    def warning(self) -> str | None:
+        """Where it abstains, the sentence that stands beside class and probabilities wherever they are shown."""
+        return NO_ANSWER if self.decision == "abstain" else None
+
+    @property
+    def similar_malignant_share(self) -> float | None:
+        """Share of the similar cases that are malignant; None where no gallery was given."""
+        share = None if self.similar is None else malignant_share(self.similar)
+        return None if share is None else round(share, DECIMALS)
 
     def as_dict(self) -> dict[str, Any]:
         """The answer in the JSON keys that are fixed; later versions add keys and change none."""
@@ -76,14 +109,15 @@ class Prediction:
                 "sensitivity": point.sensitivity.value,
                 "specificity": point.specificity.value,
             },
-            "quality": {
-                "source_side_pixels": self.quality.source_side_pixels,
-                "contrast": self.quality.contrast,
-                "findings": list(self.quality.findings),
-            },
-            "notes": list(self.notes),
+            "quality": self.quality.as_dict(),
+            "notes": [*self.notes, *([self.warning] if self.warning else [])],
             "prediction_set": self.prediction_set.as_dict() if self.prediction_set else None,
             "prevalence": self.prevalence.as_dict() if self.prevalence else None,
+            "lesion_image": self.lesion_image.as_dict() if self.lesion_image else None,
+            "outline": self.outline.as_dict() if self.outline else None,
+            "abcd": self.abcd.as_dict() if self.abcd else None,
+            "similar": None if self.similar is None else [one.as_dict() for one in self.similar],
+            "similar_malignant_share": self.similar_malignant_share,
         }
 
 
@@ -94,6 +128,12 @@ class Seen:
     image: str
     quality: Quality
     notes: tuple[str, ...]
+    lesion_image: LesionImage | None = None
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """Why the picture cannot be judged; empty where it can."""
+        return (*self.quality.findings, *(self.lesion_image.refusal if self.lesion_image else ()))
 
 
 def answer(
@@ -110,7 +150,7 @@ def answer(
     if prevalence is not None:
         probabilities, point, stated = at_prevalence(probabilities, point, manifest, prevalence)
     shown = by_code(probabilities, manifest.classes)
-    decision: Decision = decide(shown, manifest.malignant, point, seen.quality.findings)
+    decision: Decision = decide(shown, manifest.malignant, point, seen.findings)
     return Prediction(
         image=seen.image,
         probabilities=shown,
@@ -125,6 +165,7 @@ def answer(
         prediction_set=prediction_set(own, manifest),
         prevalence=stated,
         notes=seen.notes,
+        lesion_image=seen.lesion_image,
     )
 
 

@@ -21,7 +21,7 @@ INPUT_NAME: Final = "pixels"
 RANKS: Final = {"logits": 2, "embedding": 2, "heatmaps": 4}
 """The outputs of a graph, in the order of `Outputs`, and their number of axes."""
 
-_BROKEN_GRAPH: Final = (
+BROKEN_GRAPH: Final = (
     runtime.Fail,
     runtime.InvalidArgument,
     runtime.InvalidGraph,
@@ -63,8 +63,8 @@ class OnnxSession:
         """
         try:
             outputs = Outputs(*self._session.run(list(RANKS), {INPUT_NAME: pixels}))
-        except _BROKEN_GRAPH as error:
-            raise BundleError(f"{self._name} failed in ONNX Runtime: {_first_line(error)}") from error
+        except BROKEN_GRAPH as error:
+            raise BundleError(f"{self._name} failed in ONNX Runtime: {first_line(error)}") from error
         if not np.isfinite(outputs.logits).all():
             raise BundleError(f"{self._name} gives logits that are not finite numbers; export the bundle again.")
         return outputs
@@ -82,8 +82,8 @@ def open_session(graph: bytes, *, name: str, classes: int, side_pixels: int, thr
     options.log_severity_level = 4  # errors come as exceptions; ONNX Runtime would print them as well
     try:
         session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-    except _BROKEN_GRAPH as error:
-        raise BundleError(f"{name} is not a graph that ONNX Runtime can load: {_first_line(error)}") from error
+    except BROKEN_GRAPH as error:
+        raise BundleError(f"{name} is not a graph that ONNX Runtime can load: {first_line(error)}") from error
     _check(session, name=name, classes=classes, side_pixels=side_pixels)
     return OnnxSession(name, session)
 
@@ -93,7 +93,7 @@ def _check(session: onnxruntime.InferenceSession, *, name: str, classes: int, si
     needed = (INPUT_NAME, "tensor(uint8)", (side_pixels, side_pixels, 3))
     if [(title, kind, shape[1:]) for title, kind, shape in inputs] != [needed] or isinstance(inputs[0][2][0], int):
         raise BundleError(
-            f"{name} has the input {_shown(inputs)}; the bundle's side needs "
+            f"{name} has the input {shown_items(inputs)}; the bundle's side needs "
             f"{INPUT_NAME} tensor(uint8) [N, {side_pixels}, {side_pixels}, 3]. Export the bundle again."
         )
     outputs = [(item.name, item.type, tuple(item.shape)) for item in session.get_outputs()]
@@ -102,14 +102,16 @@ def _check(session: onnxruntime.InferenceSession, *, name: str, classes: int, si
         known[title][1] != classes for title in ("logits", "heatmaps")
     ):
         raise BundleError(
-            f"{name} has the outputs {_shown(outputs)}; the bundle's {classes} classes need tensor(float) logits "
+            f"{name} has the outputs {shown_items(outputs)}; the bundle's {classes} classes need tensor(float) logits "
             f"[N, {classes}], embedding [N, D] and heatmaps [N, {classes}, h, w]. Export the bundle again."
         )
 
 
-def _shown(items: list[tuple[str, str, tuple[object, ...]]]) -> str:
+def shown_items(items: list[tuple[str, str, tuple[object, ...]]]) -> str:
+    """Inputs or outputs of a graph (name, kind, shape) as words for a message."""
     return "; ".join(f"{title} {kind} [{', '.join(map(str, shape))}]" for title, kind, shape in items) or "none"
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """What ONNX Runtime says, in 300 characters at most."""
     return str(error).strip().splitlines()[0][:300]

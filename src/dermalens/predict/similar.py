@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,8 @@ Projection = NDArray[np.float32]  # [D, d], orthonormal columns
 
 DEFAULT_COUNT = 16
 """Neighbours that are shown."""
+DECIMALS: Final = 6
+"""Of a distance and of a share in an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +41,8 @@ class Similar:
         return {
             "name": self.name,
             "label": self.label,
-            "distance": round(self.distance, 6),
-            "is_malignant": self.is_malignant,
+            "malignant": self.is_malignant,
+            "distance": round(self.distance, DECIMALS),
         }
 
 

@@ -30,8 +30,8 @@ WARM_UP: Final = 0.1
 class OutlineSettings:
     """What a run is made with."""
 
-    epochs: int = 9
-    sides_pixels: tuple[tuple[int, int], ...] = ((0, 80), (4, 112))
+    epochs: int = 6
+    sides_pixels: tuple[tuple[int, int], ...] = ((0, 80), (3, 112))
     """From which epoch on the squares have which side: an epoch at 80 pixels costs half of one at 112."""
     batch_size: int = 32
     lr: float = 2e-3

@@ -85,7 +85,27 @@ def mask_background(pixels: Pixels, step: Background) -> Pixels:
     """
     check_opencv(step.step)
     small = reduced(pixels)
-    lesion = lesion_mask(small)
+    return _kept(pixels, small, lesion_mask(small), step)
+
+
+def mask_around(pixels: Pixels, lesion: NDArray[np.bool_], step: Background) -> Pixels:
+    """`mask_background` for a lesion that is known: `lesion` [height, width] is True on it, as the mask of an outline.
+
+    Unchanged where the mask is empty.
+
+    Raises:
+        MissingExtraError: OpenCV is not installed.
+        ValueError: the mask has another height or width than the picture.
+    """
+    check_opencv(step.step)
+    if lesion.shape != pixels.shape[:2]:
+        raise ValueError(f"The mask has the shape {lesion.shape}; the picture needs {pixels.shape[:2]}.")
+    known = reduced(np.where(lesion, 255, 0).astype(np.uint8))
+    return _kept(pixels, reduced(pixels), np.where(known > 127, 255, 0).astype(np.uint8), step)
+
+
+def _kept(pixels: Pixels, small: Pixels, lesion: Mask, step: Background) -> Pixels:
+    """The picture with all but the lesion and its margin filled; `lesion` is a mask of `small`, the reduced picture."""
     if not lesion.any():
         return pixels.copy()
     around = 255 - widened(lesion, step.margin)

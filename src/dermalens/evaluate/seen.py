@@ -1,0 +1,68 @@
+"""Whether a bundle may have learned from the images that it is judged on, as far as the bundle can tell.
+
+A bundle names its split by hash and its data sets by name; it holds no list of lesions. So three cases can be told
+apart: its own split, where the part says it; other images of a data set that it learned from, which may be the very
+ones; and images of other sources, which are new to it if their index names the source rightly.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from dermalens.core.bundle import Manifest
+from dermalens.core.errors import DataError, name_some
+from dermalens.data.index import Row, read_index
+from dermalens.data.split import split_sha256
+
+_CURIOUS = (
+    "Figures on images that a model has learned from say nothing of new ones; --allow-seen shows them all the same."
+)
+
+_USED_FOR = {
+    "train": "the bundle learned from them",
+    "val": "its best epoch, calibration and thresholds were chosen on them",
+    "all": "the bundle learned from most of them",
+}
+
+
+def check_unseen(
+    manifest: Manifest, index: Path, rows: Sequence[Row], *, part: str = "test", allow_seen: bool = False
+) -> str:
+    """What is known of the images: a sentence for the report.
+
+    Raises:
+        DataError: the bundle learned from them, or from other images of their data set and they may be the same;
+            not with `allow_seen`.
+    """
+    is_seen, known = _known(manifest, index, rows, part)
+    if is_seen and not allow_seen:
+        raise DataError(f"{known} {_CURIOUS}")
+    return f"{known} The figures say nothing of new images (--allow-seen)." if is_seen else known
+
+
+def _known(manifest: Manifest, index: Path, rows: Sequence[Row], part: str) -> tuple[bool, str]:
+    """Whether the images count as seen, and why."""
+    own = manifest.provenance.split_sha256
+    if split_sha256(read_index(index)) == own:
+        if part == "test":
+            return False, "The test part of the split that the bundle was trained on (same hash)."
+        return True, f"These {len(rows)} images are the part {part} of the bundle's own split: {_USED_FOR[part]}."
+    learned = _learned_from(manifest, rows)
+    if learned:
+        return True, (
+            f"{sum(learned.values())} of {len(rows)} images are of data that the bundle learned from "
+            f"({name_some(sorted(learned))}), and {index.name} is not its split ({own[:12]}): which of them it has "
+            "seen cannot be told. Its own split with --part test holds images that it has not."
+        )
+    return False, (
+        "Not the split that the bundle was trained on. No image names a data set that it learned from; a bundle holds "
+        "no list of lesions, so that more cannot be checked."
+    )
+
+
+def _learned_from(manifest: Manifest, rows: Sequence[Row]) -> Counter[str]:
+    """Images of each source that is among the data of the bundle, whose lines begin with the name of the source."""
+    names = {line.partition(":")[0] for line in manifest.provenance.data}
+    return Counter(row.source for row in rows if row.source in names)

@@ -1,0 +1,74 @@
+"""Images that a bundle learned from are refused, as far as it can tell."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dermalens.core.bundle import Manifest
+from dermalens.core.errors import DataError
+from dermalens.data.index import Row, read_index, write_index
+from dermalens.data.split import split_sha256
+from dermalens.evaluate.seen import check_unseen
+from tests.tiny_bundle import tiny_graph, tiny_manifest
+
+
+@pytest.fixture(scope="module")
+def graph() -> bytes:
+    return tiny_graph()
+
+
+def split_of(folder: Path, source: str = "HAM10000") -> Path:
+    rows = [
+        Row(f"i{part}", str(folder / f"{part}.jpg"), "nv", f"L{part}", source=source, part=part)
+        for part in ("train", "val", "test")
+    ]
+    write_index(rows, folder / "split.csv")
+    return folder / "split.csv"
+
+
+def trained_on(split: Path, graph: bytes, *data: str) -> Manifest:
+    manifest = tiny_manifest({"model.onnx": graph})
+    provenance = manifest.provenance.model_copy(
+        update={"split_sha256": split_sha256(read_index(split)), "data": [f"{name}: who; licence" for name in data]}
+    )
+    return manifest.model_copy(update={"provenance": provenance})
+
+
+def test_the_test_part_of_the_own_split_is_unseen(tmp_path: Path, graph: bytes) -> None:
+    split = split_of(tmp_path)
+    manifest = trained_on(split, graph, "HAM10000")
+    assert "The test part of the split that the bundle was trained on" in check_unseen(
+        manifest, split, read_index(split), part="test"
+    )
+
+
+@pytest.mark.parametrize(
+    ("part", "why"), [("train", "learned from them"), ("val", "thresholds were chosen"), ("all", "most of them")]
+)
+def test_the_other_parts_of_the_own_split_are_refused_unless_allowed(
+    tmp_path: Path, graph: bytes, part: str, why: str
+) -> None:
+    split = split_of(tmp_path)
+    manifest = trained_on(split, graph, "HAM10000")
+    with pytest.raises(DataError, match=f"part {part} of the bundle's own split: .*{why}.*--allow-seen"):
+        check_unseen(manifest, split, read_index(split), part=part)
+    allowed = check_unseen(manifest, split, read_index(split), part=part, allow_seen=True)
+    assert "say nothing of new images" in allowed
+
+
+def test_other_images_of_the_same_data_are_refused_as_they_may_be_the_same(tmp_path: Path, graph: bytes) -> None:
+    manifest = trained_on(split_of(tmp_path), graph, "HAM10000", "ISIC-archive")
+    rows = [replace(row, part="") for row in read_index(tmp_path / "split.csv")]
+    write_index(rows, tmp_path / "index.csv")
+    with pytest.raises(DataError, match=r"3 of 3 images are of data that the bundle learned from \(HAM10000\)"):
+        check_unseen(manifest, tmp_path / "index.csv", rows, part="all")
+
+
+def test_images_of_another_source_pass_with_a_word_on_what_was_not_checked(tmp_path: Path, graph: bytes) -> None:
+    manifest = trained_on(split_of(tmp_path), graph, "HAM10000")
+    rows = [Row("x", "x.jpg", "nv", "x", source="clinic")]
+    write_index(rows, tmp_path / "index.csv")
+    assert "more cannot be checked" in check_unseen(manifest, tmp_path / "index.csv", rows, part="all")
