@@ -41,6 +41,11 @@ def main() -> None:
     print(json.dumps(found, indent=2))
 
 
+def measure_packaged() -> dict[str, Any]:
+    """The parts of the packaged bundle, on the drawn mole."""
+    return {"image": IMAGE.name} | measure(load(), IMAGE.read_bytes())
+
+
 def measure(classifier: Classifier, data: bytes, *, repeats: int = 50) -> dict[str, Any]:
     """Median milliseconds of each answer and what it adds to the plain one; of the parts that the bundle has."""
     has_outline = classifier.outline is not None

@@ -1,4 +1,7 @@
-"""`make bench`: run every benchmark and write benchmarks/results/*.json; `make docs` turns them into tables."""
+"""`make bench`: run every benchmark that needs no data and write benchmarks/results/*.json.
+
+`make docs` turns them into tables.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,15 @@ import json
 import sys
 from pathlib import Path
 
-from benchmarks import cleaning, single_image
+from benchmarks import answer_parts, cleaning, evaluation, single_image
 
 RESULTS = Path(__file__).resolve().parent / "results"
-BENCHMARKS = {"single_image": single_image.measure, "cleaning": cleaning.measure}
+BENCHMARKS = {
+    "single_image": single_image.measure,
+    "cleaning": cleaning.measure,
+    "answer_parts": answer_parts.measure_packaged,
+    "evaluation": evaluation.measure,
+}
 
 
 def main() -> None:

@@ -24,6 +24,7 @@ from dermalens.predict.classifier import DEFAULT_BUNDLE
 from dermalens.train.recipe_reference import recipe_reference
 
 ROOT = Path(__file__).resolve().parents[1]
+PASSED = ("gate", "quality", "both")
 EVALUATION = ROOT / "results/default/evaluation"
 COMMANDS = (
     "predict",
@@ -133,6 +134,46 @@ def cleaning_times() -> str:
     return "\n".join(["| step | time |", "|---|---|", *rows, "", note]) + "\n"
 
 
+def gate() -> str:
+    """What the packaged bundle's gate lets through, of pictures that it was not fitted on."""
+    result = json.loads((ROOT / "benchmarks/results/gate.json").read_text(encoding="utf-8"))
+    rows = [
+        f"| {kind.replace('_', ' ')} | {shares['both']['n']} | {' | '.join(_share(shares[of]) for of in PASSED)} |"
+        for kind, shares in result["kinds"].items()
+    ]
+    return "\n".join(["| pictures | n | by the gate | by quality | by both |", "|---|---|---|---|---|", *rows]) + "\n"
+
+
+def _share(figure: dict[str, float]) -> str:
+    return f"{figure['value']:.3f} ({figure['low']:.3f} to {figure['high']:.3f})"
+
+
+def parts_of_an_answer() -> str:
+    """The benchmark of gate, outline and heat map."""
+    result = json.loads((ROOT / "benchmarks/results/answer_parts.json").read_text(encoding="utf-8"))
+    words = {
+        "gate": "gate",
+        "heatmap": "heat map",
+        "outline_and_measures": "outline and measures",
+        "all": "all of them",
+    }
+    added = result["added_per_cent"]
+    rows = [f"| {words[of]} | {result['median_ms'][of]:.1f} ms | {added[of]:+.0f} % |" for of in words]
+    plain = f"| none, the plain answer | {result['median_ms']['plain']:.1f} ms | |"
+    return "\n".join(["| with | time | added |", "|---|---|---|", plain, *rows]) + "\n"
+
+
+def evaluation_time() -> str:
+    """The benchmark of a whole evaluation."""
+    result = json.loads((ROOT / "benchmarks/results/evaluation.json").read_text(encoding="utf-8"))
+    machine = result["machine"]
+    return (
+        f"{result['images']:,} drawn images of {result['side_pixels']} pixels with {result['draws']:,} bootstrap draws "
+        f"take {result['seconds']:g} s on {machine['cores']} cores of {machine['processor']}; "
+        "`make bench ARGS=evaluation` measures anew.\n"
+    )
+
+
 def commands() -> str:
     """The help of every command."""
     sections = [f"## dermalens {name}\n\n{fenced(run_dermalens(*name.split(), '--help'))}" for name in COMMANDS]
@@ -163,6 +204,9 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "layouts": layouts,
     "made-images": made_images,
     "cleaning-times": cleaning_times,
+    "gate": gate,
+    "parts-of-an-answer": parts_of_an_answer,
+    "evaluation-time": evaluation_time,
 }
 PAGES: dict[str, Callable[[], str]] = {
     "docs/reference/commands.md": commands,
@@ -170,7 +214,12 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/reference/systems.md": systems,
     "docs/model-cards/default.md": card,
 }
-FILLED = ("README.md", "docs/how-to/clean-and-balance.md")
+FILLED = (
+    "README.md",
+    "docs/how-to/clean-and-balance.md",
+    "docs/how-to/evaluate.md",
+    "docs/reference/answer.md",
+)
 
 
 def contents() -> dict[str, str]:
