@@ -2,7 +2,7 @@
 
     python -m benchmarks.gradcam --split work/split.csv --outlines FOLDER [--recipe RECIPE] [--bundle BUNDLE]
 
-Images of the validation part, as many of each class as there are up to 15, drawn with a fixed seed. The packaged
+Images of the validation part, as many of each class as there are up to 8, drawn with a fixed seed. The packaged
 bundle's weights are taken back into a network (benchmarks/recover_weights.py), whose heat maps the package grad-cam
 works out by backward passes. Writes results/gradcam.json.
 """
@@ -45,7 +45,7 @@ from dermalens.transforms.rows import read_square
 
 RESULTS: Final = Path(__file__).resolve().parent / "results"
 ROOT: Final = RESULTS.parents[1]
-EACH: Final = 15
+EACH: Final = 8
 SHARES: Final = (0.0, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0)
 """Of the weight tensors, from the output on, that are shuffled."""
 BASELINES: Final = {"blurred": blurred, "mean_colour": mean_colour}
@@ -129,7 +129,7 @@ def figures(measured: Any) -> dict[str, dict[str, float | int | None]]:
 def against_reference(bundle: Bundle, squares: Squares, recipe: Path) -> dict[str, Any]:
     """Correlations of the graph's heat maps with those of grad-cam, for the most probable class of each image."""
     network, images = recovered(bundle, recipe, squares), as_floats(squares)
-    logits, maps = run_graph(bundle, next(iter(bundle.graphs.values())), squares)
+    logits, maps = run_graph(bundle, bundle.graphs[bundle.manifest.members[0].file], squares)
     numbers = logits.argmax(axis=1)
     parts = np.split(numbers, range(BATCH, len(numbers), BATCH))
     expected = np.concatenate(
@@ -162,7 +162,7 @@ def recovered(bundle: Bundle, recipe: Path, squares: Squares) -> LesionClassifie
     """The network that computes what the first graph of the bundle computes."""
     settings = read_recipe(recipe)
     network = LesionClassifier(settings.model.backbone, classes=len(bundle.manifest.classes), weights="none").eval()
-    graph = onnx.load_from_string(next(iter(bundle.graphs.values()))).graph
+    graph = onnx.load_from_string(bundle.graphs[bundle.manifest.members[0].file]).graph
     given = {one.name: torch.from_numpy(numpy_helper.to_array(one).copy()) for one in graph.initializer}
     with torch.no_grad():
         unfold(network, given, as_floats(squares[:BATCH]))
@@ -195,7 +195,7 @@ def against_randomised(bundle: Bundle, squares: Squares, *, seeds: int = 3) -> d
     J. Adebayo et al., Sanity checks for saliency maps, NeurIPS 2018 (cascading randomisation). The class is the one
     that the intact graph gives; an even map counts as 0.
     """
-    graph = next(iter(bundle.graphs.values()))
+    graph = bundle.graphs[bundle.manifest.members[0].file]
     logits, maps = run_graph(bundle, graph, squares)
     place = np.arange(len(squares)), logits.argmax(axis=1)
     result = {}

@@ -41,7 +41,7 @@ TOP = {"conv_stem": "bn1", "conv_head": "bn2"}
 def main() -> None:
     """Write the file and say how close the network is to the graph."""
     bundle, recipe = read_bundle(Path(sys.argv[1])), read_recipe(Path(sys.argv[2]))
-    graph = next(iter(bundle.graphs.values()))
+    graph = bundle.graphs[bundle.manifest.members[0].file]
     given = {one.name: torch.from_numpy(numpy_helper.to_array(one).copy()) for one in _initialisers(graph)}
     spec = bundle.manifest.preprocess
     rows = read_split(Path(recipe.data.split)).part("train")
