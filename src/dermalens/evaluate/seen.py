@@ -38,7 +38,8 @@ def check_unseen(
     """
     is_seen, known = _known(manifest, index, rows, part)
     if is_seen and not allow_seen:
-        raise DataError(f"{known} {_CURIOUS}")
+        lesions = name_some(list(dict.fromkeys(row.lesion_id for row in rows if row.part != "test")))
+        raise DataError(f"{known} Lesions: {lesions}. {_CURIOUS}")
     return f"{known} The figures say nothing of new images (--allow-seen)." if is_seen else known
 
 
