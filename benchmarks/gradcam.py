@@ -1,10 +1,12 @@
 """The heat maps of a bundle on real images: are they Grad-CAM, do they go with the weights, do they show what counts?
 
     python -m benchmarks.gradcam --split work/split.csv --outlines FOLDER [--recipe RECIPE] [--bundle BUNDLE]
+    python -m benchmarks.gradcam --split work/split.csv --runs RUN ...
 
 Images of the validation part, as many of each class as there are up to 8, drawn with a fixed seed. The packaged
 bundle's weights are taken back into a network (benchmarks/recover_weights.py), whose heat maps the package grad-cam
-works out by backward passes. Writes results/gradcam.json.
+works out by backward passes. Runs with other heads are held against their own checkpoints. Writes
+results/gradcam.json; what is not measured anew stays in it.
 """
 
 from __future__ import annotations
@@ -30,12 +32,13 @@ from benchmarks.recover_weights import BATCH, unfold
 from benchmarks.timing import machine
 from dermalens.cli.progress import counting
 from dermalens.core.bundle import Measured
-from dermalens.core.bundlefile import Bundle
+from dermalens.core.bundlefile import Bundle, read_bundle
 from dermalens.data.index import Row
 from dermalens.data.outlines import SUFFIX, read_outline
 from dermalens.data.split import read_split
 from dermalens.evaluate.faithfulness import FaithfulnessSettings, faithfulness, inside
 from dermalens.evaluate.perturbation import blurred, mean_colour
+from dermalens.export.finished import read_run
 from dermalens.models.heads import LesionClassifier
 from dermalens.predict.classifier import Classifier, load
 from dermalens.predict.explain import explain
@@ -60,9 +63,15 @@ def main() -> None:
     asked = arguments().parse_args()
     classifier = load(asked.bundle)
     rows = chosen(read_split(asked.split).part("val"), classifier.manifest.classes)
-    result = measure(classifier, rows, asked.outlines, asked.recipe)
+    result: dict[str, Any] = {}
+    if asked.outlines:
+        result |= measure(classifier, rows, asked.outlines, asked.recipe)
+    if asked.runs:
+        result["other_heads"] = {folder.name: against_run(folder, rows) for folder in asked.runs}
+    target = RESULTS / "gradcam.json"
+    before = json.loads(target.read_text(encoding="utf-8")) if target.is_file() else {}
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "gradcam.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    target.write_text(json.dumps(before | result, indent=2) + "\n", encoding="utf-8")
     print(json.dumps(result, indent=2))
 
 
@@ -70,9 +79,10 @@ def arguments() -> argparse.ArgumentParser:
     """What may be typed."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gradcam", description=__doc__)
     parser.add_argument("--split", type=Path, required=True)
-    parser.add_argument("--outlines", type=Path, required=True, help="folder of IMAGE_ID_segmentation.png")
+    parser.add_argument("--outlines", type=Path, help="folder of IMAGE_ID_segmentation.png; judges the bundle")
     parser.add_argument("--recipe", type=Path, default=ROOT / "recipes" / "default.toml", help="of the bundle")
     parser.add_argument("--bundle", type=Path, help="with one network; the packaged one if not given")
+    parser.add_argument("--runs", type=Path, nargs="+", help="exported runs of one network with the bundle's classes")
     return parser
 
 
@@ -96,7 +106,7 @@ def measure(classifier: Classifier, rows: Sequence[Row], outlines: Path, recipe:
         "bundle": f"{classifier.manifest.name} {classifier.manifest.version}",
         "part": "val",
         "images": len(rows),
-        "reference": against_reference(classifier.bundle, squares, recipe),
+        "reference": against_reference(recovered(classifier.bundle, recipe, squares), classifier.bundle, squares),
         "randomised": {"seeds": 3, "by_share_of_weights": against_randomised(classifier.bundle, squares)},
     }
     with counting(len(rows) * (len(BASELINES) + 1), "Explaining") as advance:
@@ -126,9 +136,18 @@ def figures(measured: Any) -> dict[str, dict[str, float | int | None]]:
     }
 
 
-def against_reference(bundle: Bundle, squares: Squares, recipe: Path) -> dict[str, Any]:
+def against_run(folder: Path, rows: Sequence[Row]) -> dict[str, Any]:
+    """The graph of an exported run against its checkpoint, with what its head is."""
+    run, bundle = read_run(folder), read_bundle(folder / "bundle")
+    squares = np.stack([read_square(row, bundle.manifest.preprocess) for row in rows])
+    model = run.recipe.model
+    head = {"backbone": model.backbone, "pooling": model.pooling, "hidden": model.hidden, "images": len(rows)}
+    return head | against_reference(run.classifier.eval(), bundle, squares)
+
+
+def against_reference(network: LesionClassifier, bundle: Bundle, squares: Squares) -> dict[str, Any]:
     """Correlations of the graph's heat maps with those of grad-cam, for the most probable class of each image."""
-    network, images = recovered(bundle, recipe, squares), as_floats(squares)
+    images = as_floats(squares)
     logits, maps = run_graph(bundle, bundle.graphs[bundle.manifest.members[0].file], squares)
     numbers = logits.argmax(axis=1)
     parts = np.split(numbers, range(BATCH, len(numbers), BATCH))
@@ -148,9 +167,16 @@ def against_reference(bundle: Bundle, squares: Squares, recipe: Path) -> dict[st
         difference = float(np.abs(network(images[:8]).numpy() - logits[:8]).max())
     return {
         "largest_difference_of_a_logit": difference,
-        "correlation": {"least": round(min(as_drawn), 6), "mean": round(float(np.mean(as_drawn)), 6)},
-        "correlation_as_shown": {"least": round(min(as_shown), 6), "mean": round(float(np.mean(as_shown)), 6)},
+        "correlation": summary(as_drawn),
+        "correlation_as_shown": summary(as_shown),
     }
+
+
+def summary(correlations: Sequence[float]) -> dict[str, float | int]:
+    """Least and mean; an even map, which correlates with nothing, is counted apart."""
+    found = np.array(correlations)
+    even = int(np.isnan(found).sum())
+    return {"least": round(float(np.nanmin(found)), 6), "mean": round(float(np.nanmean(found)), 6), "even_maps": even}
 
 
 def target_of(number: int) -> Target:
