@@ -27,7 +27,7 @@ from dermalens.evaluate.record import check_own_split
 from dermalens.export.gate_fit import accepted_share
 from dermalens.export.gate_pictures import GateData, Pictures, held_out
 from dermalens.predict.classifier import Classifier, load
-from dermalens.predict.gate import LesionGate, open_gate
+from dermalens.predict.gate import LesionGate
 from dermalens.predict.quality import assess
 
 RESULTS = Path(__file__).resolve().parent / "results"
@@ -80,10 +80,9 @@ def gate_of(classifier: Classifier) -> LesionGate:
     Raises:
         BundleError: it has none.
     """
-    note = classifier.manifest.gate
-    if note is None:
+    if classifier.gate is None:
         raise BundleError("The bundle has no gate; add one: dermalens equip BUNDLE --gate-photos DIR ...")
-    return open_gate(classifier.bundle.graphs[note.file], name=note.file, threshold=note.threshold)
+    return classifier.gate
 
 
 def judge(classifier: Classifier, gate: LesionGate, pictures: Pictures) -> dict[str, dict[str, float | int | None]]:

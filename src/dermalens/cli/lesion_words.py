@@ -8,6 +8,7 @@ from dermalens.core.decision import describe
 from dermalens.predict.abcd import Measures
 from dermalens.predict.abcd_border import SEGMENTS
 from dermalens.predict.prediction import Prediction
+from dermalens.predict.similar import Similar
 
 Section = tuple[str, list[str]]
 """A title and its sentences."""
@@ -50,4 +51,9 @@ def _cases(prediction: Prediction) -> Iterator[str]:
     malignant = sum(one.is_malignant for one in cases)
     yield f"{malignant} of the {len(cases)} most similar images are malignant. The nearest:"
     for one in cases[:_SHOWN_CASES]:
-        yield f"{one.distance:.3f}  {one.name}  {describe(one.label)}{', malignant' if one.is_malignant else ''}"
+        yield case_words(one)
+
+
+def case_words(case: Similar) -> str:
+    """Distance, name and label of a similar case."""
+    return f"{case.distance:.3f}  {case.name}  {describe(case.label)}{', malignant' if case.is_malignant else ''}"

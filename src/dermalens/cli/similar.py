@@ -72,15 +72,12 @@ def similar(
 
 
 def _lines(image: Path, found: Sequence[Similar], manifest: Manifest) -> list[str]:
-    from dermalens.core.decision import describe
+    from dermalens.cli.lesion_words import case_words
 
     malignant = sum(one.is_malignant for one in found)
     return [
         f"{image}: {malignant} of the {len(found)} most similar images are malignant",
-        *(
-            f"  {one.distance:.3f}  {one.name}  {describe(one.label)}{', malignant' if one.is_malignant else ''}"
-            for one in found
-        ),
+        *(f"  {case_words(one)}" for one in found),
         "Cosine distance of what the model sees; 0 is the same image.",
         *manifest.limits,
     ]

@@ -26,7 +26,6 @@ from dermalens.evaluate.robustness_answers import RobustnessOptions
 from dermalens.evaluate.skin_tone import LesionMask, Outline, tones_of
 from dermalens.evaluate.subgroups import Cohort, Subgroups, dimensions_of, measure_subgroups
 from dermalens.predict.classifier import Classifier
-from dermalens.predict.outline import find_outline, open_outline
 from dermalens.transforms.preprocess import SquarePixels
 from dermalens.transforms.rows import read_square
 
@@ -89,13 +88,11 @@ def grouped(cohort: Cohort, dimensions: Mapping[str, Sequence[str]], *, draws: i
 
 def lesion_masks(classifier: Classifier) -> Outline | None:
     """What finds the lesion of a square with the bundle's own outline graph; None for a bundle without one."""
-    part = classifier.manifest.outline
-    if part is None:
+    if classifier.outline is None:
         return None
-    session = open_outline(classifier.bundle.graphs[part.file], name=part.file)
 
     def mask(square: SquarePixels) -> LesionMask | None:
-        found = find_outline(session.run(square[None])[0], side_pixels=len(square), threshold=part.threshold)
+        found = classifier.find_outline(square)
         return found.mask if found else None
 
     return mask

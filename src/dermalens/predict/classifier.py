@@ -18,7 +18,7 @@ from dermalens.predict.drawing import NO_OUTLINE, Drawing, place
 from dermalens.predict.ensemble import run_members
 from dermalens.predict.explain import explain
 from dermalens.predict.gate import LesionGate, open_gate
-from dermalens.predict.outline import OutlineSession, find_outline, open_outline
+from dermalens.predict.outline import Outline, OutlineSession, find_outline, open_outline
 from dermalens.predict.prediction import Prediction, Seen, answer
 from dermalens.predict.quality import assess
 from dermalens.predict.session import Outputs, Session, Squares, open_session
@@ -147,16 +147,20 @@ class Classifier:
         self, prediction: Prediction, square: SquarePixels, size: tuple[int, int], millimetres_per_pixel: float | None
     ) -> Prediction:
         """The answer with outline and measures; with a note where there is no outline to be found."""
-        part = self.manifest.outline
-        if self.outline is None or part is None:
-            return prediction
-        belonging = self.outline.run(square[None])[0]
-        found = find_outline(belonging, side_pixels=square.shape[0], threshold=part.threshold)
+        found = self.find_outline(square)
         if found is None:
             return replace(prediction, notes=(*prediction.notes, NO_OUTLINE))
         scale_mm = None if millimetres_per_pixel is None else millimetres_per_pixel * min(size)
         measures = measure(square, found, scale_mm=scale_mm)
         return replace(prediction, outline=place(found, size), drawing=Drawing(found, square), abcd=measures)
+
+    def find_outline(self, square: SquarePixels) -> Outline | None:
+        """The lesion of a square [S, S, 3]; None where none is found, or the bundle has no outline graph."""
+        part = self.manifest.outline
+        if self.outline is None or part is None:
+            return None
+        belonging = self.outline.run(square[None])[0]
+        return find_outline(belonging, side_pixels=len(square), threshold=part.threshold)
 
     def run(self, squares: Squares) -> Outputs:
         """Logits before calibration, embedding and heat maps of squares [N, S, S, 3], of all members and views."""

@@ -10,7 +10,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from dermalens.core.errors import BundleError
-from dermalens.predict.session import BROKEN_GRAPH, Embedding, first_line
+from dermalens.predict.session import BROKEN_GRAPH, Embedding, first_line, open_graph
 
 GATE_INPUT: Final = "embedding"
 GATE_OUTPUT: Final = "score"
@@ -86,13 +86,7 @@ def open_gate(graph: bytes, *, name: str, threshold: float) -> LesionGate:
     Raises:
         BundleError: the graph cannot be loaded, or has another input or output than a gate.
     """
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 4  # errors come as exceptions; ONNX Runtime would print them as well
-    try:
-        session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-    except BROKEN_GRAPH as error:
-        raise BundleError(f"{name} is not a graph that ONNX Runtime can load: {first_line(error)}") from error
+    session = open_graph(graph, name=name)
     inputs = [(item.name, item.type, len(item.shape)) for item in session.get_inputs()]
     outputs = [(item.name, item.type, len(item.shape)) for item in session.get_outputs()]
     if inputs != [(GATE_INPUT, "tensor(float)", 2)] or outputs != [(GATE_OUTPUT, "tensor(float)", 1)]:

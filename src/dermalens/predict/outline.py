@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw
 from dermalens.core.errors import BundleError
 from dermalens.predict.contour import Polygon, contour_of
 from dermalens.predict.regions import Mask, Runs, runs_of, without_holes
-from dermalens.predict.session import BROKEN_GRAPH, INPUT_NAME, Squares, first_line, shown_items
+from dermalens.predict.session import BROKEN_GRAPH, INPUT_NAME, Squares, first_line, open_graph, shown_items
 from dermalens.transforms.preprocess import SquarePixels
 
 Belonging = NDArray[np.float32]  # [s, s], probability that a pixel belongs to the lesion
@@ -93,14 +93,7 @@ def open_outline(graph: bytes, *, name: str = "outline.onnx", threads: int = 1) 
     Raises:
         BundleError: the graph cannot be loaded, or is not one of an outline.
     """
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 4  # errors come as exceptions
-    try:
-        session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-    except BROKEN_GRAPH as error:
-        raise BundleError(f"{name} is not a graph that ONNX Runtime can load: {first_line(error)}") from error
+    session = open_graph(graph, name=name, threads=threads)
     inputs, outputs = (
         [(item.name, item.type, tuple(item.shape)) for item in items]
         for items in (session.get_inputs(), session.get_outputs())

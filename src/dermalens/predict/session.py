@@ -76,16 +76,25 @@ def open_session(graph: bytes, *, name: str, classes: int, side_pixels: int, thr
     Raises:
         BundleError: the graph cannot be loaded, or is not one for `classes` and `side_pixels`.
     """
+    session = open_graph(graph, name=name, threads=threads)
+    _check(session, name=name, classes=classes, side_pixels=side_pixels)
+    return OnnxSession(name, session)
+
+
+def open_graph(graph: bytes, *, name: str, threads: int = 1) -> onnxruntime.InferenceSession:
+    """Any graph of a bundle in ONNX Runtime on the CPU; its inputs and outputs are for the caller to check.
+
+    Raises:
+        BundleError: the graph cannot be loaded.
+    """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 4  # errors come as exceptions; ONNX Runtime would print them as well
     try:
-        session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     except BROKEN_GRAPH as error:
         raise BundleError(f"{name} is not a graph that ONNX Runtime can load: {first_line(error)}") from error
-    _check(session, name=name, classes=classes, side_pixels=side_pixels)
-    return OnnxSession(name, session)
 
 
 def _check(session: onnxruntime.InferenceSession, *, name: str, classes: int, side_pixels: int) -> None:
