@@ -55,6 +55,7 @@ lock: .venv/installed ## compile requirements/*.txt anew, with the newest versio
 	  --python-version 3.11 --generate-hashes $(ARGS) "$$@"; }; \
 	lock --all-extras --group dev --output-file requirements/dev.txt pyproject.toml; \
 	lock --constraint requirements/dev.txt --output-file requirements/base.txt pyproject.toml; \
+	lock --constraint requirements/dev.txt --extra serve --output-file requirements/serve.txt pyproject.toml; \
 	lock --constraint requirements/dev.txt --group build --output-file requirements/build.txt
 
 clean: ## remove both environments and all caches

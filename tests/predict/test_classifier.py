@@ -12,6 +12,7 @@ from PIL import Image, ImageOps
 import dermalens
 from dermalens.core.bundle import Calibration
 from dermalens.core.errors import BundleError, DermaLensError, ImageError
+from dermalens.core.square import Square, centre_of
 from dermalens.predict import classifier as classifier_module
 from dermalens.predict.classifier import load
 from tests.tiny_bundle import COLOURS, lesion, tiny_graph, write_tiny_bundle
@@ -36,6 +37,7 @@ KEYS = [
     "abcd",
     "similar",
     "similar_malignant_share",
+    "square",
 ]
 
 
@@ -223,3 +225,45 @@ def test_importing_dermalens_loads_none_of_its_heavy_parts():
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def two_lesions() -> Image.Image:
+    """A mole in the left half and a vascular lesion in the right one."""
+    picture = Image.new("RGB", (400, 200))
+    picture.paste(lesion("nv", (200, 200)), (0, 0))
+    picture.paste(lesion("vasc", (200, 200)), (200, 0))
+    return picture
+
+
+def test_a_chosen_square_is_what_the_model_sees(classifier):
+    left, right = (classifier.predict(two_lesions(), square=Square(start, 0, 200)) for start in (0, 200))
+    assert (left.diagnosis, right.diagnosis) == ("nv", "vasc")
+    assert right.as_dict()["square"] == [200, 0, 200]
+    assert right.as_dict()["quality"]["source_side_pixels"] == 200
+
+
+def test_the_centre_chosen_by_hand_gives_the_answer_of_the_centre(classifier):
+    picture = lesion("mel", (301, 200))
+    chosen = classifier.predict(picture, square=centre_of(*picture.size)).as_dict()
+    assert chosen | {"square": None} == classifier.predict(picture).as_dict()
+
+
+@pytest.mark.parametrize(
+    "square", [Square(-1, 0, 50), Square(0, 0, 201), Square(390, 0, 50), Square(0, 0, 0), Square(0, 0, float("nan"))]
+)
+def test_a_square_that_is_not_within_the_picture_is_refused(classifier, square):
+    with pytest.raises(ImageError, match="within the 400 x 200 picture"):
+        classifier.predict(two_lesions(), square=square)
+
+
+def test_a_small_square_of_a_large_jpeg_is_decoded_large_enough(classifier):
+    large = Image.new("RGB", (3200, 1600), (225, 180, 160))
+    large.paste(lesion("mel", (200, 200)), (1600, 800))
+    buffer = io.BytesIO()
+    large.save(buffer, "JPEG", quality=95)
+    square = Square(1600, 800, 200)
+    from_jpeg = classifier.predict(buffer.getvalue(), square=square)
+    assert from_jpeg.diagnosis == "mel"
+    with Image.open(buffer) as full:
+        from_pixels = classifier.predict(full, square=square)
+    assert from_jpeg.malignant_probability == pytest.approx(from_pixels.malignant_probability, abs=1e-3)

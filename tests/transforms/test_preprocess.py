@@ -11,7 +11,8 @@ from PIL import Image
 from dermalens.core.errors import ImageError
 from dermalens.core.image import open_upright
 from dermalens.core.spec import PreprocessSpec
-from dermalens.transforms.preprocess import centre_square, preprocess
+from dermalens.core.square import centre_of
+from dermalens.transforms.preprocess import preprocess
 
 SPEC = PreprocessSpec(side_pixels=64)
 
@@ -64,7 +65,7 @@ def test_square_of_a_mirrored_or_turned_picture_is_the_mirrored_or_turned_square
 def test_box_is_taken_instead_of_the_centre():
     frame = noise(200, 100)
     assert np.array_equal(preprocess(frame, SPEC, box=(10, 20, 74, 84)), np.asarray(frame)[20:84, 10:74])
-    assert np.array_equal(preprocess(frame, SPEC, box=centre_square(200, 100)), preprocess(frame, SPEC))
+    assert np.array_equal(preprocess(frame, SPEC, box=centre_of(200, 100).box), preprocess(frame, SPEC))
 
 
 @pytest.mark.parametrize("box", [(-1, 0, 63, 64), (150, 50, 214, 114), (0, 0, 64, 32), (10, 10, 10, 10)])

@@ -15,6 +15,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 from dermalens.core.colour import NOTE_16_BIT, is_16_bit, to_srgb
 from dermalens.core.errors import ImageError
 from dermalens.core.header import check_bytes, check_size, damage_as_image_error, open_header
+from dermalens.core.square import Box, Square
 
 OVERSAMPLING: Final = 2
 """A JPEG is decoded at 1/2, 1/4 or 1/8 of its size when that leaves this many times the wanted side.
@@ -54,6 +55,12 @@ class Decoded:
     notes: tuple[str, ...] = ()
     """What was done to it that the reader should know, in plain sentences."""
 
+    def scaled(self, square: Square) -> Box:
+        """The box, in pixels of `picture`, of a square of the original."""
+        across, down = (now / before for now, before in zip(self.picture.size, self.original_size, strict=True))
+        left, upper, right, lower = square.box
+        return left * across, upper * down, right * across, lower * down
+
 
 def read_file(path: Path) -> bytes:
     """The bytes of an image file; a file above the limit is refused before it is read.
@@ -69,8 +76,10 @@ def read_file(path: Path) -> bytes:
         raise ImageError(f"{path} cannot be read: {reason}. Needed is an image file; check the path.") from error
 
 
-def decode(data: bytes, *, wanted_side_pixels: int) -> Decoded:
+def decode(data: bytes, *, wanted_side_pixels: int, square_side: float | None = None) -> Decoded:
     """Decode an image file; a JPEG that is much larger than `wanted_side_pixels` at a reduced scale.
+
+    `square_side` is the side, in pixels of the original, of the square that is wanted; its shorter side otherwise.
 
     Raises:
         ImageError: the bytes are not a complete picture of a known format within the limits.
@@ -80,7 +89,7 @@ def decode(data: bytes, *, wanted_side_pixels: int) -> Decoded:
     with damage_as_image_error(picture.format or "image"):
         notes = _frames_note(picture)
     if isinstance(picture, JpegImageFile):
-        reduction = _reduction(*picture.size, wanted_side_pixels)
+        reduction = _reduction(*picture.size, wanted_side_pixels, square_side or min(picture.size))
         picture.draft(None, (original_size[0] // reduction, original_size[1] // reduction))
     return _finish(picture, original_size, notes)
 
@@ -115,9 +124,9 @@ def from_array(array: NDArray[np.generic]) -> Decoded:
     return Decoded(picture, (width, height), ((NOTE_16_BIT,) if is_wide else ()) + notes)
 
 
-def _reduction(width: int, height: int, wanted_side_pixels: int) -> int:
+def _reduction(width: int, height: int, wanted_side_pixels: int, square_side: float) -> int:
     """By how much a JPEG is reduced while it is decoded: 1, 2, 4 or 8."""
-    largest = min(width, height) // (OVERSAMPLING * wanted_side_pixels)
+    largest = square_side // (OVERSAMPLING * wanted_side_pixels)
     fitting = [step for step in (8, 4, 2) if step <= largest and width % step == height % step == 0]
     return fitting[0] if fitting else 1
 

@@ -19,19 +19,68 @@ class Diagnosis:
     name: str
     lay_name: str
     malignant: bool
+    about: str
+    """A sentence or two for a lay reader."""
 
 
 DIAGNOSES: Final = MappingProxyType(
     {
         d.code: d
         for d in (
-            Diagnosis("akiec", "actinic keratosis or Bowen's disease", "sun damage that can become skin cancer", True),
-            Diagnosis("bcc", "basal cell carcinoma", "basal cell skin cancer", True),
-            Diagnosis("bkl", "benign keratosis", "benign age spot or wart-like growth", False),
-            Diagnosis("df", "dermatofibroma", "benign firm skin nodule", False),
-            Diagnosis("mel", "melanoma", "melanoma, a dangerous skin cancer", True),
-            Diagnosis("nv", "melanocytic naevus", "benign mole", False),
-            Diagnosis("vasc", "vascular lesion", "benign blood-vessel spot", False),
+            Diagnosis(
+                "akiec",
+                "actinic keratosis or Bowen's disease",
+                "sun damage that can become skin cancer",
+                True,
+                "A rough or scaly patch on skin that has had much sun. It is an early form that can grow into squamous "
+                "cell carcinoma if it is not treated.",
+            ),
+            Diagnosis(
+                "bcc",
+                "basal cell carcinoma",
+                "basal cell skin cancer",
+                True,
+                "The most common skin cancer. It grows slowly and hardly ever spreads to other organs, but it destroys "
+                "the skin around it and should be removed.",
+            ),
+            Diagnosis(
+                "bkl",
+                "benign keratosis",
+                "benign age spot or wart-like growth",
+                False,
+                "A harmless thickening or dark spot of the skin that becomes common with age, such as a seborrhoeic "
+                "keratosis or a solar lentigo.",
+            ),
+            Diagnosis(
+                "df",
+                "dermatofibroma",
+                "benign firm skin nodule",
+                False,
+                "A small, firm, harmless nodule, often on a leg, which may follow an insect bite or a scratch.",
+            ),
+            Diagnosis(
+                "mel",
+                "melanoma",
+                "melanoma, a dangerous skin cancer",
+                True,
+                "A cancer of the pigment cells. It can spread to other organs; removed early it is nearly always "
+                "cured, which is why time matters.",
+            ),
+            Diagnosis(
+                "nv",
+                "melanocytic naevus",
+                "benign mole",
+                False,
+                "A mole: a harmless group of pigment cells. Most people have many; what matters is whether one of "
+                "them changes.",
+            ),
+            Diagnosis(
+                "vasc",
+                "vascular lesion",
+                "benign blood-vessel spot",
+                False,
+                "A harmless spot made of blood vessels or of blood in the skin, such as a cherry angioma.",
+            ),
         )
     }
 )

@@ -11,9 +11,10 @@ from scipy import ndimage
 
 from dermalens.core.image import open_upright, read_file
 from dermalens.core.spec import PreprocessSpec
+from dermalens.core.square import Box, centre_of
 from dermalens.data.index import Row
 from dermalens.data.outlines import Mask, outline_files, read_outline
-from dermalens.transforms.preprocess import Box, SquarePixels, centre_square, preprocess
+from dermalens.transforms.preprocess import SquarePixels, preprocess
 
 SIDE: Final = 256
 """Pixels of the centre square in which a place is looked for."""
@@ -40,7 +41,7 @@ def bare_skin(row: Row, outlines: Path, spec: PreprocessSpec) -> SquarePixels | 
     """
     (file,) = outline_files([row], outlines)
     picture = open_upright(read_file(Path(row.path)), wanted_side_pixels=spec.side_pixels)
-    square = centre_square(*picture.size)
+    square = centre_of(*picture.size).box
     place = free_square(read_outline(file, side_pixels=SIDE) | rim(picture, square))
     if place is None:
         return None

@@ -13,8 +13,9 @@ from dermalens.core.decision import calibrate
 from dermalens.core.errors import BundleError, DermaLensError
 from dermalens.core.image import Decoded
 from dermalens.core.prevalence import check_prevalence
+from dermalens.core.square import Square, place_of
 from dermalens.predict.abcd import measure
-from dermalens.predict.drawing import NO_OUTLINE, Drawing, place
+from dermalens.predict.drawing import NO_OUTLINE, Drawing, placed
 from dermalens.predict.ensemble import run_members
 from dermalens.predict.explain import explain
 from dermalens.predict.gate import LesionGate, open_gate
@@ -45,6 +46,8 @@ class Asked:
     gallery: CaseGallery | None = None
     anyway: bool = False
     """Show all that was asked for even where the decision is to abstain."""
+    square: Square | None = None
+    """What the model is to see of the picture; its centre square otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,7 @@ class Classifier:
         millimetres_per_pixel: float | None = None,
         gallery: str | Path | CaseGallery | None = None,
         anyway: bool = False,
+        square: Square | None = None,
         name: str | None = None,
     ) -> Prediction:
         """The answer for one image: a path, the bytes of an image file, a PIL image or an array [height, width, 3].
@@ -83,10 +87,11 @@ class Classifier:
         `outline` adds `outline`, `abcd` and `drawing`, with millimetres when the original picture's
         `millimetres_per_pixel` are given; `gallery`, a file or what `read_gallery` makes of it (once for many images),
         adds `similar`. An answer that abstains has none of these four unless `anyway`, and abstains all the same;
-        `name` is what the answer calls the image when it has no path.
+        `square` is what the model sees of the upright picture, its centre square otherwise; `name` is what the answer
+        calls the image when it has no path.
 
         Raises:
-            ImageError: the picture cannot be used.
+            ImageError: the picture cannot be used, or the square does not lie within it.
             DermaLensError: the bundle has no operating point of that name, no outline or another gallery, or the
                 prevalence, the scale or the gallery cannot be used.
         """
@@ -98,10 +103,19 @@ class Classifier:
             millimetres_per_pixel=millimetres_per_pixel,
             gallery=read_gallery(Path(gallery)) if isinstance(gallery, (str, Path)) else gallery,
             anyway=anyway,
+            square=square,
         )
         self.check(asked)
-        decoded = read_source(image, wanted_side_pixels=self.manifest.preprocess.side_pixels)
-        return self._answer(decoded, name or name_of(image), asked)
+        return self.answer(self.read(image, asked), name or name_of(image), asked)
+
+    def read(self, image: Source, asked: Asked) -> Decoded:
+        """The picture, decoded no larger than what was asked needs; the first half of `predict`.
+
+        Raises:
+            ImageError: the picture cannot be used.
+        """
+        side = asked.square.side if asked.square else None
+        return read_source(image, wanted_side_pixels=self.manifest.preprocess.side_pixels, square_side=side)
 
     def check(self, asked: Asked) -> None:
         """Refuse what no image could be answered with.
@@ -122,13 +136,23 @@ class Classifier:
         if asked.gallery is not None:
             asked.gallery.check_made_with(self.manifest)
 
-    def _answer(self, decoded: Decoded, name: str, asked: Asked) -> Prediction:
-        square = preprocess(decoded.picture, self.manifest.preprocess)
+    def answer(self, decoded: Decoded, name: str, asked: Asked) -> Prediction:
+        """The answer for a picture that `read` has decoded, once `check` has passed; the second half of `predict`.
+
+        Raises:
+            ImageError: the square does not lie within the picture.
+        """
+        place = place_of(asked.square, decoded.original_size)
+        box = decoded.scaled(place) if asked.square else None
+        square = preprocess(decoded.picture, self.manifest.preprocess, box=box)
         outputs = self.run(square[None])
         lesion_image = self.gate.judge(outputs.embedding)[0] if self.gate else None
-        seen = Seen(name, assess(square, decoded.original_size), decoded.notes, lesion_image)
+        quality = assess(square, (round(place.side), round(place.side)))
+        seen = Seen(name, quality, decoded.notes, lesion_image, asked.square)
         probabilities = calibrate(outputs.logits[0], self.manifest.calibration)
-        prediction = answer(probabilities, seen, self.bundle, asked.point, asked.prevalence)
+        prediction = replace(
+            answer(probabilities, seen, self.bundle, asked.point, asked.prevalence), embedding=outputs.embedding[0]
+        )
         if prediction.decision == "abstain":
             if not asked.anyway:
                 return prediction
@@ -140,19 +164,19 @@ class Classifier:
         if asked.gallery is not None:
             prediction = replace(prediction, similar=tuple(asked.gallery.nearest(outputs.embedding[0])))
         if asked.outline:
-            prediction = self._outlined(prediction, square, decoded.original_size, asked.millimetres_per_pixel)
+            prediction = self._outlined(prediction, square, place, asked.millimetres_per_pixel)
         return prediction
 
     def _outlined(
-        self, prediction: Prediction, square: SquarePixels, size: tuple[int, int], millimetres_per_pixel: float | None
+        self, prediction: Prediction, square: SquarePixels, place: Square, millimetres_per_pixel: float | None
     ) -> Prediction:
         """The answer with outline and measures; with a note where there is no outline to be found."""
         found = self.find_outline(square)
         if found is None:
             return replace(prediction, notes=(*prediction.notes, NO_OUTLINE))
-        scale_mm = None if millimetres_per_pixel is None else millimetres_per_pixel * min(size)
+        scale_mm = None if millimetres_per_pixel is None else millimetres_per_pixel * place.side
         measures = measure(square, found, scale_mm=scale_mm)
-        return replace(prediction, outline=place(found, size), drawing=Drawing(found, square), abcd=measures)
+        return replace(prediction, outline=placed(found, place), drawing=Drawing(found, square), abcd=measures)
 
     def find_outline(self, square: SquarePixels) -> Outline | None:
         """The lesion of a square [S, S, 3]; None where none is found, or the bundle has no outline graph."""

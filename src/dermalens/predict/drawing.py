@@ -7,8 +7,9 @@ from typing import Any, Final
 
 from PIL import Image
 
+from dermalens.core.square import Square
 from dermalens.predict.outline import Outline, draw_outline, outline_png
-from dermalens.transforms.preprocess import SquarePixels, centre_square
+from dermalens.transforms.preprocess import SquarePixels
 
 DECIMALS: Final = 1
 """Of a coordinate: the outline is known to about a hundredth of the side, and a pixel of it is less."""
@@ -23,7 +24,7 @@ class PlacedOutline:
     polygon: tuple[tuple[float, float], ...]
     """x and y in pixels from the upper left corner of the picture, at most 200 points, clockwise."""
     area_share: float
-    """Of the centre square that the model sees, the share inside."""
+    """Of the square that the model sees, the share inside."""
     touches_border: bool
     """The lesion goes on outside the square: its measures are those of a part."""
 
@@ -54,9 +55,8 @@ class Drawing:
         return outline_png(self.square, self.outline)
 
 
-def place(outline: Outline, original_size: tuple[int, int]) -> PlacedOutline:
-    """The outline of the centre square on the picture of `original_size` (width, height in pixels)."""
-    left, upper, right, _ = centre_square(*original_size)
-    points = outline.polygon * (right - left) + (left, upper)
+def placed(outline: Outline, square: Square) -> PlacedOutline:
+    """The outline that was found in a square of the original picture, on that picture."""
+    points = outline.polygon * square.side + (square.left, square.upper)
     polygon = tuple((round(float(x), DECIMALS), round(float(y), DECIMALS)) for x, y in points)
     return PlacedOutline(polygon, round(outline.area_share, 4), outline.touches_border)

@@ -5,10 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from dermalens.core.bundle import Manifest, OperatingPoint
 from dermalens.core.bundlefile import Bundle
 from dermalens.core.decision import Decision, Verdict, by_code, decide, malignant_probability, most_probable
 from dermalens.core.decision import Probabilities as ProbabilityArray
+from dermalens.core.square import Square
 from dermalens.core.statements import NO_ANSWER
 from dermalens.predict.abcd import Measures
 from dermalens.predict.drawing import Drawing, PlacedOutline
@@ -18,6 +22,8 @@ from dermalens.predict.prediction_set import PredictionSet, prediction_set
 from dermalens.predict.prevalence import Prevalence, at_prevalence
 from dermalens.predict.quality import Quality
 from dermalens.predict.similar import DECIMALS, Similar, malignant_share
+
+Embedded = NDArray[np.float32]  # [D], before any reduction
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +68,16 @@ class Prediction:
     """The measures of the outlined lesion; None without an outline."""
     similar: tuple[Similar, ...] | None = None
     """The nearest cases of the gallery, the nearest first; None where no gallery was given."""
+    square: Square | None = None
+    """What the model saw, where it was chosen; None is the centre square."""
     is_shown_anyway: bool = False
     """It abstains, and the caller asked for class, probabilities and all else anyway."""
     explanation: Explanation | None = field(default=None, repr=False, compare=False)
     """The heat map, when it was asked for."""
     drawing: Drawing | None = field(default=None, repr=False, compare=False)
     """The outline over the square, with the mask, when the outline was asked for and found."""
+    embedding: Embedded | None = field(default=None, repr=False, compare=False)
+    """What the network made of the square, for the search of similar cases."""
 
     @property
     def diagnosis(self) -> str:
@@ -118,6 +128,7 @@ class Prediction:
             "abcd": self.abcd.as_dict() if self.abcd else None,
             "similar": None if self.similar is None else [one.as_dict() for one in self.similar],
             "similar_malignant_share": self.similar_malignant_share,
+            "square": self.square.as_list() if self.square else None,
         }
 
 
@@ -129,6 +140,8 @@ class Seen:
     quality: Quality
     notes: tuple[str, ...]
     lesion_image: LesionImage | None = None
+    square: Square | None = None
+    """None is the centre square."""
 
     @property
     def findings(self) -> tuple[str, ...]:
@@ -166,6 +179,7 @@ def answer(
         prevalence=stated,
         notes=seen.notes,
         lesion_image=seen.lesion_image,
+        square=seen.square,
     )
 
 

@@ -21,17 +21,20 @@ Source = str | Path | bytes | Image.Image | NDArray[np.generic]
 STDIN: Final = "-"
 
 
-def read_source(source: Source, *, wanted_side_pixels: int) -> Decoded:
+def read_source(source: Source, *, wanted_side_pixels: int, square_side: float | None = None) -> Decoded:
     """An upright RGB picture from any source; a large JPEG is decoded at reduced scale.
+
+    `square_side` is the side of the square that is wanted of it, in pixels of the original; its centre square
+    otherwise.
 
     Raises:
         ImageError: there is no usable picture; the message names the path where there is one.
         TypeError: the source is none of the kinds above.
     """
     if isinstance(source, (str, Path)):
-        return _read_path(Path(source), wanted_side_pixels)
+        return _read_path(Path(source), wanted_side_pixels, square_side)
     if isinstance(source, bytes):
-        return decode(source, wanted_side_pixels=wanted_side_pixels)
+        return decode(source, wanted_side_pixels=wanted_side_pixels, square_side=square_side)
     if isinstance(source, Image.Image):
         return from_picture(source)
     if isinstance(source, np.ndarray):
@@ -39,12 +42,12 @@ def read_source(source: Source, *, wanted_side_pixels: int) -> Decoded:
     raise TypeError(f"An image is a path, bytes, a PIL image or an array; given is {type(source).__name__}.")
 
 
-def _read_path(path: Path, wanted_side_pixels: int) -> Decoded:
+def _read_path(path: Path, wanted_side_pixels: int, square_side: float | None) -> Decoded:
     if _is_folder(path):
         raise ImageError(f"{path} is a folder; name an image.")
     data = read_file(path)
     try:
-        return decode(data, wanted_side_pixels=wanted_side_pixels)
+        return decode(data, wanted_side_pixels=wanted_side_pixels, square_side=square_side)
     except ImageError as error:
         raise ImageError(f"{path}: {error}") from error
 

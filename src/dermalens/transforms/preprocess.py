@@ -8,41 +8,25 @@ from PIL import Image
 
 from dermalens.core.errors import ImageError
 from dermalens.core.spec import PreprocessSpec
+from dermalens.core.square import Box, centre_of
 from dermalens.transforms.clean import clean
 
 SquarePixels = NDArray[np.uint8]  # [side, side, 3], RGB, upright
 
-Box = tuple[float, float, float, float]  # left, upper, right, lower in pixels of the picture
-
 _FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
-
-
-def centre_square(width: int, height: int) -> Box:
-    """The largest centred square; where the difference of the sides is odd it lies on half pixels.
-
-    A box on whole pixels would move by one when the picture is mirrored, and so would the answer.
-
-    >>> centre_square(600, 450)
-    (75.0, 0.0, 525.0, 450.0)
-    >>> centre_square(5, 4)
-    (0.5, 0.0, 4.5, 4.0)
-    """
-    side = min(width, height)
-    left, upper = (width - side) / 2, (height - side) / 2
-    return left, upper, left + side, upper + side
 
 
 def preprocess(picture: Image.Image, spec: PreprocessSpec, *, box: Box | None = None) -> SquarePixels:
     """Cut the square out of an upright RGB picture, resize and clean it; uint8 [side, side, 3], contiguous, writable.
 
     `box` is a square of the picture to take instead of the centre. A JPEG may have been decoded at reduced
-    scale: multiply pixels of the original by `picture.width / decoded.original_size[0]`.
+    scale: `Decoded.scaled` gives the box of a square of the original.
 
     Raises:
         ImageError: the box is not a square within the picture.
         MissingExtraError: a cleaning step needs OpenCV, which is not installed.
     """
-    square = centre_square(*picture.size) if box is None else _checked(box, picture.size)
+    square = centre_of(*picture.size).box if box is None else _checked(box, picture.size)
     side = spec.side_pixels
     return clean(np.array(picture.resize((side, side), _FILTERS[spec.interpolation], box=square)), spec.clean)
 
