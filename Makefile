@@ -1,5 +1,5 @@
-# Two environments: .venv-base is what a user gets (no PyTorch), .venv has all extras and the development tools.
-# Both come from pinned, hashed requirements (docs/decisions/0003-pinned-requirements.md).
+# Three environments: .venv-base is what a user gets (no PyTorch), .venv-serve has the web page and the API as well,
+# .venv has all extras and the development tools. All come from pinned, hashed requirements (docs/decisions/0003-pinned-requirements.md).
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -18,10 +18,14 @@ export IMAGE
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
 
-run: .venv-base/installed ## classify an image: make run IMAGE=photo.jpg (a file or a folder)
-	@if [ -n "$$IMAGE" ]; then .venv-base/bin/dermalens predict "$$IMAGE"; else \
-	  echo 'Which image? make run IMAGE=photo.jpg'; \
-	  echo 'Drawn examples: make run IMAGE=docs/examples'; fi
+# Which environment `run` needs is known before any is made: that of the page is 150 MB larger.
+ifeq ($(IMAGE),)
+run: .venv-serve/installed ## open the web page; or classify an image: make run IMAGE=photo.jpg (a file or a folder)
+	@exec .venv-serve/bin/dermalens serve --open $(ARGS)
+else
+run: .venv-base/installed
+	@exec .venv-base/bin/dermalens predict "$$IMAGE"
+endif
 
 setup: .venv/installed ## create .venv: all extras and development tools
 
@@ -58,11 +62,11 @@ lock: .venv/installed ## compile requirements/*.txt anew, with the newest versio
 	lock --constraint requirements/dev.txt --extra serve --output-file requirements/serve.txt pyproject.toml; \
 	lock --constraint requirements/dev.txt --group build --output-file requirements/build.txt
 
-clean: ## remove both environments and all caches
-	rm -rf .venv .venv-base dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+clean: ## remove the environments and all caches
+	rm -rf .venv .venv-base .venv-serve dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 
 # An environment is made in three steps, each with a stamp, so that a changed pyproject.toml costs seconds.
-.venv/bin/python .venv-base/bin/python:
+.venv/bin/python .venv-base/bin/python .venv-serve/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo 'DermaLens needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 ...' >&2; exit 2; }
 	$(PYTHON) -m venv $(@D:/bin=)
@@ -77,6 +81,11 @@ clean: ## remove both environments and all caches
 	.venv-base/bin/python $(PIP_INSTALL) --require-hashes -r requirements/base.txt -r requirements/build.txt
 	@touch $@
 
-.venv/installed .venv-base/installed: %/installed: %/requirements pyproject.toml
+.venv-serve/requirements: requirements/serve.txt requirements/build.txt | .venv-serve/bin/python
+	@echo 'Installing the web page and the API into .venv-serve (about a minute) ...'
+	.venv-serve/bin/python $(PIP_INSTALL) --require-hashes -r requirements/serve.txt -r requirements/build.txt
+	@touch $@
+
+.venv/installed .venv-base/installed .venv-serve/installed: %/installed: %/requirements pyproject.toml
 	$*/bin/python $(PIP_INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@
