@@ -9,7 +9,7 @@ import json
 import sys
 from pathlib import Path
 
-from benchmarks import answer_parts, cleaning, evaluation, single_image
+from benchmarks import answer_parts, cleaning, evaluation, inference_paths, load, single_image
 
 RESULTS = Path(__file__).resolve().parent / "results"
 BENCHMARKS = {
@@ -17,6 +17,8 @@ BENCHMARKS = {
     "cleaning": cleaning.measure,
     "answer_parts": answer_parts.measure_packaged,
     "evaluation": evaluation.measure,
+    "inference_paths": inference_paths.measure,
+    "load": load.measure,
 }
 
 

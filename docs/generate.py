@@ -15,6 +15,8 @@ import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
+import generate_serving
+
 from dermalens.core.bundlefile import read_bundle
 from dermalens.evaluate.card import model_card
 from dermalens.evaluate.card_report import read_judged
@@ -28,6 +30,7 @@ PASSED = ("gate", "quality", "both")
 EVALUATION = ROOT / "results/default/evaluation"
 COMMANDS = (
     "predict",
+    "batch",
     "compare",
     "data",
     "data index",
@@ -50,6 +53,19 @@ COMMANDS = (
     "outline export",
     "outline judge",
     "card",
+    "serve",
+    "records",
+    "records upgrade",
+    "records downgrade",
+    "records status",
+    "records purge",
+    "records sweep",
+    "keys",
+    "keys create",
+    "keys list",
+    "keys revoke",
+    "audit",
+    "audit verify",
     "demo",
 )
 BLOCK = re.compile(r"(<!-- generated: (?P<name>[a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -201,6 +217,9 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "real-answers": real_answers,
     "figures": figures,
     "speed": speed,
+    "api": generate_serving.api_table,
+    "load": generate_serving.load,
+    "settings": generate_serving.settings,
     "layouts": layouts,
     "made-images": made_images,
     "cleaning-times": cleaning_times,

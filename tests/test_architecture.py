@@ -23,10 +23,11 @@ VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "misc"}
 BROAD = {"Exception", "BaseException"}
 
 TORCH = ("torch", "torchvision", "timm", "lightning", "pytorch_lightning", "torchmetrics", "onnx", "onnxscript")
-EXTRAS = (*TORCH, "cv2", "gradio", "sklearn", "scipy", "matplotlib")
+SERVING = ("alembic", "babel", "fastapi", "fpdf", "jinja2", "sqlalchemy", "starlette", "structlog", "uvicorn")
+EXTRAS = (*TORCH, *SERVING, "cv2", "fsspec", "gradio", "matplotlib", "pyarrow", "ray", "scipy", "sklearn")
 WITH_TORCH = ("models", "train", "export", "transforms.augment", "evaluate.gradcam")
 """Parts of the package that may import torch; everything else must do without."""
-WITH_EXTRAS = (*WITH_TORCH, "evaluate")
+WITH_EXTRAS = (*WITH_TORCH, "evaluate", "records", "serve")
 
 BLOCKED_IMPORT = """
 import importlib, sys

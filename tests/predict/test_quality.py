@@ -135,6 +135,21 @@ def test_shares_are_those_that_were_drawn():
     assert measure(np.asarray(covered((40, 60, 150), 0.4))).ink_share == pytest.approx(0.4, abs=0.02)
 
 
+def test_the_light_of_a_blue_cast_is_the_mean_of_the_brightest_pixels():
+    """Written out for all pixels; the green is ink in the light of the picture, the cast is not."""
+    pixels = (np.asarray(covered((20, 120, 60), 0.25), dtype=np.float64) * (0.6, 0.85, 1.25)).clip(0, 255)
+    small = pixels.astype(np.uint8).reshape(112, 2, 112, 2, 3).astype(int).sum(axis=(1, 3))
+    colours = ((small + 2) // 4).reshape(-1, 3)  # rounded as Pillow does
+    luminance = colours @ [0.299, 0.587, 0.114]
+    y, x = np.mgrid[:112, :112] - 55.5
+    within = luminance[(np.hypot(y, x) <= 56).ravel()][::4]
+    lamp = colours[luminance >= np.sort(within)[len(within) * 9 // 10] - 1e-3].mean(axis=0)
+    red, green, blue = (colours * (lamp[0] / lamp).clip(0.5, 1)).T
+    inked = (blue - red > 30) | (green - red > 25) | ((blue - green > 60) & (blue - red > -30))
+    assert measure(pixels.astype(np.uint8)).ink_share == pytest.approx(inked.mean(), abs=2e-4)
+    assert 0.1 < inked.mean() < 0.5
+
+
 def test_sharpness_is_the_deviation_of_the_laplacian():
     luminance = np.random.default_rng(4).uniform(0, 255, (112, 112)).astype(np.float32)
     small = luminance.reshape(56, 2, 56, 2).mean(axis=(1, 3))[8:-8, 8:-8]

@@ -16,6 +16,8 @@ import typer
 from typer.core import TyperGroup
 
 from dermalens import __version__
+from dermalens.cli.audit import app as audit
+from dermalens.cli.batch import batch
 from dermalens.cli.card import card
 from dermalens.cli.compare import compare
 from dermalens.cli.data import app as data
@@ -24,9 +26,12 @@ from dermalens.cli.equip import equip
 from dermalens.cli.evaluate import evaluate
 from dermalens.cli.export import export
 from dermalens.cli.gallery import app as gallery
+from dermalens.cli.keys import app as keys
 from dermalens.cli.outline import app as outline
 from dermalens.cli.predict import predict
+from dermalens.cli.records import app as records
 from dermalens.cli.score import score
+from dermalens.cli.serve import serve
 from dermalens.cli.similar import similar
 from dermalens.cli.train import train
 from dermalens.core.errors import DermaLensError
@@ -61,6 +66,7 @@ app = typer.Typer(
 
 COMMANDS: Final[Mapping[str, Callable[..., None]]] = {
     "predict": predict,
+    "batch": batch,
     "compare": compare,
     "train": train,
     "export": export,
@@ -69,13 +75,21 @@ COMMANDS: Final[Mapping[str, Callable[..., None]]] = {
     "score": score,
     "similar": similar,
     "card": card,
+    "serve": serve,
     "demo": demo,
 }
 """Every command, in the order of the help page; its module imports what is heavy when it is called."""
 
 for _name, _command in COMMANDS.items():
     app.command(_name)(_command)
-for _name, _group in {"data": data, "gallery": gallery, "outline": outline}.items():
+for _name, _group in {
+    "data": data,
+    "gallery": gallery,
+    "outline": outline,
+    "records": records,
+    "keys": keys,
+    "audit": audit,
+}.items():
     app.add_typer(_group, name=_name)
 
 

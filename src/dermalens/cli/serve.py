@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import sys
+import threading
+import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from dermalens.cli.extras import needing
+
+WAITS: Final = 120
+"""How often it is asked, half a second apart, whether the server answers."""
 
 BundleFolder = Annotated[Path | None, typer.Option(metavar="PATH", help="A bundle other than the packaged one.")]
 Gallery = Annotated[
@@ -47,4 +54,27 @@ def serve(  # noqa: PLR0913  (each is an option of the command)
         "database_url": database_url,
         "data_folder": data_folder,
     }
-    run(read_settings(**{name: value for name, value in given.items() if value is not None}), open_browser=open_browser)
+    settings = read_settings(**{name: value for name, value in given.items() if value is not None})
+    if open_browser and settings.port and _has_screen():
+        threading.Thread(target=_open_when_ready, args=(f"http://127.0.0.1:{settings.port}/",), daemon=True).start()
+    run(settings)
+
+
+def _has_screen() -> bool:
+    """Whether a window can be opened; without one, Python would start a browser for terminals in this one."""
+    return sys.platform in ("darwin", "win32") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def _open_when_ready(address: str) -> None:
+    """Open the page as soon as the server answers; not at all when it does not within a minute."""
+    import urllib.request
+    import webbrowser
+
+    for _ in range(WAITS):
+        try:
+            urllib.request.urlopen(f"{address}livez", timeout=1).close()
+        except OSError:
+            time.sleep(0.5)
+        else:
+            webbrowser.open(address)
+            return

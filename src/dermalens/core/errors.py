@@ -2,6 +2,7 @@
 
 DermaLensError
 ├── ImageError      a picture that cannot be used: unreadable, too large, too small
+│   └── FormatError     bytes that are no picture of a format that is read
 ├── DataError       an index, a split or labels that do not fit together
 ├── RecipeError     a recipe with an unknown key, a wrong value or a missing part
 ├── BundleError     a model bundle that is damaged, foreign or newer than this code
@@ -24,6 +25,10 @@ class DermaLensError(Exception):
 
 class ImageError(DermaLensError):
     """A picture that cannot be used."""
+
+
+class FormatError(ImageError):
+    """Bytes that are no picture of a format that is read."""
 
 
 class DataError(DermaLensError):

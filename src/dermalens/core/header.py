@@ -22,7 +22,7 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from dermalens.core.errors import ImageError
+from dermalens.core.errors import FormatError, ImageError
 
 MAX_BYTES: Final = 64 * 1024 * 1024
 """A file: a 20-megapixel picture without any compression has 60 MB."""
@@ -84,7 +84,8 @@ def open_header(data: bytes) -> ImageFile.ImageFile:
     """Find the format by the first bytes and read the header; the picture's size is within the limits.
 
     Raises:
-        ImageError: the bytes are none, too many, of another format or damaged, or the size is out of bounds.
+        FormatError: the bytes are of another format.
+        ImageError: they are none, too many or damaged, or the size is out of bounds.
     """
     check_bytes(len(data))
     for kind, starts, reader in _READERS:
@@ -93,7 +94,7 @@ def open_header(data: bytes) -> ImageFile.ImageFile:
                 picture = reader(io.BytesIO(data), "")
             check_size(*picture.size)
             return picture
-    raise ImageError(
+    raise FormatError(
         f"The file is {_looks_like(data)}, whatever its name says; needed is {FORMATS}. "
         "Export the picture in one of these formats."
     )

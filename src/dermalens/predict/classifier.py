@@ -87,8 +87,7 @@ class Classifier:
         `outline` adds `outline`, `abcd` and `drawing`, with millimetres when the original picture's
         `millimetres_per_pixel` are given; `gallery`, a file or what `read_gallery` makes of it (once for many images),
         adds `similar`. An answer that abstains has none of these four unless `anyway`, and abstains all the same;
-        `square` is what the model sees of the upright picture, its centre square otherwise; `name` is what the answer
-        calls the image when it has no path.
+        `square` is what the model sees of the upright picture, its centre otherwise; `name` names what has no path.
 
         Raises:
             ImageError: the picture cannot be used, or the square does not lie within it.

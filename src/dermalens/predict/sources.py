@@ -91,10 +91,10 @@ def refuse_folder(path: str) -> None:
 def _expand(argument: str) -> list[str]:
     if argument == STDIN or not _is_folder(argument):
         return [argument]
-    return sorted(_walk(argument)) or [argument]
+    return sorted(walk_images(argument)) or [argument]
 
 
-def _walk(folder: str) -> Iterator[str]:
+def walk_images(folder: str) -> Iterator[str]:
     """Image files below a folder, links to folders not followed, hidden names (`._x.jpg` of macOS) left out.
 
     A folder below it that cannot be listed stands for itself, so that nobody takes its images for classified.

@@ -1,0 +1,113 @@
+"""Pictures of the pages for the docs, from a real server with an empty record: python docs/page_pictures.py
+
+Needs Chromium (Debian: apt-get install chromium) and the environment of `make setup`. The images on the pages are the
+drawn examples of this repository, no photographs.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+ROOT = Path(__file__).resolve().parents[1]
+OUT = ROOT / "docs" / "figures" / "pages"
+EXAMPLES = ROOT / "docs" / "examples"
+DESKTOP, PHONE = {"width": 1200, "height": 900}, {"width": 360, "height": 740}
+
+
+def main() -> None:
+    """Write every picture."""
+    OUT.mkdir(parents=True, exist_ok=True)
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        raise SystemExit("Chromium is not installed: apt-get install chromium")
+    with tempfile.TemporaryDirectory() as folder, _server(folder) as address, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        with _page(browser, address) as page:
+            _classify(page, "classify", "answer")
+            cases = [_keep(page, name) for name in ("drawn_mole.jpg", "drawn_irregular.jpg")]
+            _take(page, cases[-1], "case")
+            page.get_by_role("link", name="left forearm 1").first.click()
+            _save(page, "comparison")
+            _take(page, "/history", "history")
+            _take(page, "/help", "help")
+            _take(page, "/sign-in", "sign-in")
+            page.goto("/batch")
+            page.set_input_files("#images", sorted(EXAMPLES.glob("*.jpg")))
+            page.wait_for_function("document.getElementById('progress').value === 3")
+            _save(page, "batch")
+        with _page(browser, address, viewport=PHONE, color_scheme="dark", locale="de-DE") as page:
+            _classify(page, "classify-phone-dark-german", "answer-phone-dark-german")
+        browser.close()
+
+
+def _classify(page: Page, before: str, after: str) -> None:
+    page.goto("/")
+    page.set_input_files("#image", EXAMPLES / "drawn_irregular.jpg")
+    page.wait_for_selector("#crop:visible")
+    _save(page, before)
+    page.click("#send")
+    page.wait_for_selector("article.answer")
+    _save(page, after)
+
+
+def _keep(page: Page, name: str) -> str:
+    page.goto("/")
+    page.set_input_files("#image", EXAMPLES / name)
+    page.check("#keep")
+    page.click(".keep-more summary")
+    page.fill("#lesion", "left forearm 1")
+    page.click("#send")
+    return str(page.get_by_role("link", name="Open the case").get_attribute("href"))
+
+
+def _take(page: Page, path: str, name: str) -> None:
+    page.goto(path)
+    _save(page, name)
+
+
+def _save(page: Page, name: str) -> None:
+    page.wait_for_load_state("networkidle")
+    page.screenshot(path=OUT / f"{name}.png", full_page=True)
+
+
+@contextmanager
+def _page(browser: Browser, address: str, **options: object) -> Iterator[Page]:
+    context = browser.new_context(**{"base_url": address, "viewport": DESKTOP, "locale": "en-GB", **options})  # type: ignore[arg-type]
+    yield context.new_page()
+    context.close()
+
+
+@contextmanager
+def _server(folder: str) -> Iterator[str]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    settings = {name: value for name, value in os.environ.items() if not name.startswith("DERMALENS_")}
+    command = [sys.executable, "-m", "dermalens", "serve", "--port", address.partition(":")[2], "--data-folder", folder]
+    with subprocess.Popen(command, env=settings, stderr=subprocess.DEVNULL) as process:
+        try:
+            for _ in range(100):
+                try:
+                    urllib.request.urlopen(f"http://{address}/readyz", timeout=5).close()
+                    break
+                except OSError:
+                    time.sleep(0.2)
+            yield f"http://{address}"
+        finally:
+            process.terminate()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Scoring of folders, lists and buckets: shards of rows, resumable, on this machine or with Ray or Spark."""

@@ -1,0 +1,70 @@
+"""The keys of the images in order, however many: sorted on disk, kept as one list file a shard.
+
+A key is the path or URL of an image. In a file it is one JSON string a line, as a file name may hold line breaks and
+bytes that are no UTF-8.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import json
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+SORTED_IN_MEMORY: Final = 200_000
+"""Keys; of 100 characters each about 30 MB. Ten million make 50 files that are merged."""
+
+
+def to_lines(keys: Iterable[str]) -> bytes:
+    r"""A list file.
+
+    >>> to_lines(["a.jpg", "b\n.jpg"])
+    b'"a.jpg"\n"b\\n.jpg"\n'
+    """
+    return "".join(json.dumps(key) + "\n" for key in keys).encode()
+
+
+def from_lines(content: bytes) -> list[str]:
+    """The keys of a list file."""
+    return [json.loads(line) for line in content.splitlines()]
+
+
+def chunked(keys: Iterable[str], size: int) -> Iterator[list[str]]:
+    """The keys in lists of `size`, the last one shorter.
+
+    >>> list(chunked("abcde", 2))
+    [['a', 'b'], ['c', 'd'], ['e']]
+    """
+    rest = iter(keys)
+    while chunk := list(itertools.islice(rest, size)):
+        yield chunk
+
+
+def in_order(keys: Iterable[str], *, at_once: int = SORTED_IN_MEMORY) -> Iterator[str]:
+    """The keys sorted, each once; what does not fit into memory goes through sorted files in the temporary folder."""
+    chunks = chunked(keys, at_once)
+    first = next(chunks, [])
+    if len(first) < at_once:
+        yield from sorted(set(first))
+        return
+    with tempfile.TemporaryDirectory(prefix="dermalens-keys-") as folder:
+        runs = [
+            _write_run(Path(folder, f"{number:05}.jsonl"), chunk)
+            for number, chunk in enumerate(itertools.chain([first], chunks))
+        ]
+        for key, _ in itertools.groupby(heapq.merge(*map(_read_run, runs))):
+            yield key
+
+
+def _write_run(file: Path, keys: list[str]) -> Path:
+    file.write_bytes(to_lines(sorted(keys)))
+    return file
+
+
+def _read_run(file: Path) -> Iterator[str]:
+    with file.open("rb") as stream:
+        for line in stream:
+            yield json.loads(line)

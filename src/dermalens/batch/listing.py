@@ -1,0 +1,154 @@
+"""What is to be scored: the images of a folder, a glob, a list file or a bucket, found one after the other."""
+
+from __future__ import annotations
+
+import csv
+import glob
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Final, Literal
+
+from dermalens.batch.errors import BatchError
+from dermalens.batch.storage import is_url, open_filesystem, reason_of, storage_failures
+from dermalens.core.files import IMAGE_SUFFIXES, is_image
+from dermalens.predict.sources import walk_images
+
+NEEDED: Final = (
+    "Needed is a folder or a glob of images, a CSV or text list of their paths, or the URL of one, such as s3://b/p"
+)
+BLOCK_BYTES: Final = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A source that exists; its images are not yet looked for."""
+
+    name: str
+    """Absolute path or URL."""
+    kind: Literal["folder", "glob", "list"]
+    column: str | None = None
+    """Of a CSV list."""
+    sha256: str | None = None
+    """Of a list file."""
+
+    @property
+    def base(self) -> str:
+        """The folder that relative names in a list belong to; empty for what is no list."""
+        return self.name.rpartition("/")[0] if self.kind == "list" else ""
+
+
+def find_source(text: str, *, column: str = "path") -> Source:
+    """What the words of the command line mean.
+
+    Raises:
+        BatchError: there is nothing of that name, it is an image, or the storage cannot be read.
+    """
+    name = text if is_url(text) else os.path.abspath(text)  # noqa: PTH100  (keeps the wildcards and undecodable bytes)
+    kind = _kind(text, name)
+    if kind != "list":
+        return Source(name, kind)
+    if is_image(Path(name).name):
+        raise BatchError(f"{text} is one image: dermalens predict {text}. {NEEDED}.")
+    sha256 = hashlib.sha256()
+    with _reading(name), _opened(name, "rb") as stream:
+        while block := stream.read(BLOCK_BYTES):
+            sha256.update(block)
+    return Source(name, "list", column if _is_table(name) else None, sha256.hexdigest())
+
+
+def images_of(source: Source) -> Iterator[str]:
+    """The keys of its images, in any order, some perhaps twice.
+
+    Raises:
+        BatchError: the storage or the list cannot be read, or the list has no such column.
+    """
+    with _reading(source.name):
+        if source.kind == "list":
+            yield from _listed(source)
+        elif is_url(source.name):
+            yield from _in_bucket(source)
+        elif source.kind == "glob":
+            found = glob.iglob(source.name, recursive=True)  # noqa: PTH207  (an absolute pattern, one name at a time)
+            yield from (path for path in found if is_image(Path(path).name))
+        else:
+            yield from walk_images(source.name)
+
+
+def no_images(source: Source) -> BatchError:
+    """The error for a source without images."""
+    what = "names no image" if source.kind == "list" else f"has no images ({' '.join(IMAGE_SUFFIXES)})"
+    return BatchError(f"{source.name} {what}. {NEEDED}.")
+
+
+def _kind(text: str, name: str) -> Literal["folder", "glob", "list"]:
+    if is_url(name):
+        filesystem, path = open_filesystem(name)
+        with _reading(name):
+            return "glob" if glob.has_magic(path) else "list" if filesystem.isfile(path) else "folder"
+    if os.path.isdir(name):  # noqa: PTH112  (no error for a name that is too long)
+        return "folder"
+    if os.path.exists(name):  # noqa: PTH110
+        return "list"
+    if glob.has_magic(name):
+        return "glob"
+    raise BatchError(f"{text} does not exist. {NEEDED}.")
+
+
+def _in_bucket(source: Source) -> Iterator[str]:
+    """Listed folder by folder; a listing is not kept, as that of ten million objects would fill the memory."""
+    filesystem, root = open_filesystem(source.name, use_listings_cache=False)
+    if source.kind == "glob":
+        yield from (filesystem.unstrip_protocol(name) for name in filesystem.glob(root) if is_image(Path(name).name))
+        return
+    for folder, _, files in filesystem.walk(root, on_error="raise"):
+        below = folder.removeprefix(root.rstrip("/")).split("/")
+        if not any(part.startswith(".") for part in below):
+            yield from (filesystem.unstrip_protocol(f"{folder}/{name}") for name in files if is_image(name))
+
+
+def _listed(source: Source) -> Iterator[str]:
+    with _opened(source.name, "r", encoding="utf-8-sig", newline="") as stream:
+        if source.column is None:
+            yield from (line.strip() for line in stream if line.strip())
+            return
+        rows = csv.DictReader(stream)
+        if source.column not in (rows.fieldnames or ()):
+            known = ", ".join(rows.fieldnames or ()) or "none"
+            raise BatchError(
+                f"{source.name} has no column {source.column}; it has {known}. Name the one with the paths: "
+                "--list-column"
+            )
+        yield from (name for row in rows if (name := (row[source.column] or "").strip()))
+
+
+def _is_table(name: str) -> bool:
+    return name.lower().endswith(".csv")
+
+
+def _opened(name: str, mode: str, **options: str) -> IO[Any]:
+    if not is_url(name):
+        return Path(name).open(mode, **options)  # type: ignore[call-overload,no-any-return]
+    filesystem, path = open_filesystem(name)
+    opened: IO[Any] = filesystem.open(path, mode, **options)
+    return opened
+
+
+@contextmanager
+def _reading(name: str) -> Iterator[None]:
+    """Around all that touches a source.
+
+    Raises:
+        BatchError: it cannot be read; the message is one line.
+    """
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise BatchError(f"{name} does not exist. {NEEDED}.") from error
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise BatchError(f"{name} is no list of paths in UTF-8 ({reason_of(error)}). {NEEDED}.") from error
+    except storage_failures() as error:
+        raise BatchError(f"{name} cannot be read: {reason_of(error)}. Check its name and your access to it.") from error

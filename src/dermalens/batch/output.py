@@ -1,0 +1,153 @@
+"""Where the shards go: a folder here, or one in a bucket. A file appears whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from dermalens.batch.errors import BatchError
+from dermalens.batch.storage import is_url, open_filesystem, reason_of, storage_failures
+from dermalens.core.files import write_whole
+
+LOCK: Final = "run.lock"
+PUT_IS_ATOMIC: Final = frozenset("s3 s3a gs gcs abfs abfss az adl oci oss memory".split())
+"""Object stores: an object is there once it is complete. Elsewhere a file is renamed when it is."""
+
+
+class Output(Protocol):
+    """A folder with files by name; names may have one `/`."""
+
+    @property
+    def name(self) -> str:
+        """As it was given."""
+
+    def names(self) -> set[str]:
+        """The files and folders directly in it; none where it does not exist."""
+
+    def read(self, name: str) -> bytes:
+        """A file."""
+
+    def write(self, name: str, content: bytes) -> None:
+        """A file, whole or not at all.
+
+        Raises:
+            BatchError: the disk is full, or nothing may be written there.
+        """
+
+
+def open_output(text: str) -> Output:
+    """The output that is meant; nothing is made yet.
+
+    Raises:
+        BatchError: it is a file, or its storage is unknown.
+    """
+    if text.startswith("file://"):
+        text = open_filesystem(text)[1]
+    if is_url(text):
+        filesystem, path = open_filesystem(text)
+        with _using(text, "opened"):
+            if filesystem.isfile(path):
+                raise BatchError(f"{text} is a file; name a folder for the shards.")
+        return BucketFolder(text, filesystem, path.rstrip("/"))
+    if os.path.lexists(text) and not Path(text).is_dir():
+        raise BatchError(f"{text} is a file; name a folder for the shards.")
+    return LocalFolder(text)
+
+
+@dataclass(frozen=True, slots=True)
+class LocalFolder:
+    """A folder on this machine."""
+
+    name: str
+
+    def names(self) -> set[str]:
+        with _using(self.name, "read"):
+            return {entry.name for entry in os.scandir(self.name)} if Path(self.name).is_dir() else set()
+
+    def read(self, name: str) -> bytes:
+        with _using(f"{self.name}/{name}", "read"):
+            return Path(self.name, name).read_bytes()
+
+    def write(self, name: str, content: bytes) -> None:
+        with _using(f"{self.name}/{name}", "written"):
+            file = Path(self.name, name)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(file, content)
+
+
+@dataclass(frozen=True, slots=True)
+class BucketFolder:
+    """A folder in any storage of fsspec."""
+
+    name: str
+    filesystem: Any
+    path: str
+
+    def names(self) -> set[str]:
+        with _using(self.name, "read"):
+            try:
+                found = self.filesystem.ls(self.path, detail=False, refresh=True)
+            except FileNotFoundError:
+                return set()
+            return {str(one).rstrip("/").rpartition("/")[2] for one in found}
+
+    def read(self, name: str) -> bytes:
+        with _using(f"{self.name}/{name}", "read"):
+            return bytes(self.filesystem.cat_file(f"{self.path}/{name}"))
+
+    def write(self, name: str, content: bytes) -> None:
+        target = f"{self.path}/{name}"
+        with _using(f"{self.name}/{name}", "written"):
+            self.filesystem.makedirs(target.rpartition("/")[0], exist_ok=True)
+            if self.name.partition("://")[0] in PUT_IS_ATOMIC:
+                self.filesystem.pipe_file(target, content)
+                return
+            self.filesystem.pipe_file(f"{target}.tmp", content)
+            self.filesystem.mv(f"{target}.tmp", target)
+
+
+@contextmanager
+def held(output: Output) -> Iterator[None]:
+    """Keeps a second run out of a folder on this machine, where two would write the same temporary files.
+
+    Raises:
+        BatchError: another run is at work there.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows: there is no such lock
+        yield
+        return
+    if not isinstance(output, LocalFolder):
+        yield
+        return
+    folder = Path(output.name)
+    with _using(f"{output.name}/{LOCK}", "written"):
+        is_new = not folder.exists()
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(handle)
+        raise BatchError(f"Another run writes to {output.name}; wait for it or name another folder.") from error
+    try:
+        yield
+    finally:
+        if is_new and output.names() == {LOCK}:  # the run could not begin: leave nothing
+            (folder / LOCK).unlink()
+            folder.rmdir()
+        os.close(handle)
+
+
+@contextmanager
+def _using(what: str, verb: str) -> Iterator[None]:
+    try:
+        yield
+    except storage_failures() as error:
+        after = " What is finished stays; the same command goes on from there." if verb == "written" else ""
+        raise BatchError(f"{what} cannot be {verb}: {reason_of(error)}.{after}") from error

@@ -1,0 +1,102 @@
+"""Files here and in buckets: one line for what fsspec and its storage packages have to say."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+from dermalens.batch.errors import BatchError
+from dermalens.core.errors import ImageError
+from dermalens.core.header import MAX_BYTES, check_bytes
+from dermalens.core.image import read_file
+from dermalens.predict.sources import refuse_folder
+
+_FOREIGN_FAILURES: Final = (
+    ("botocore.exceptions", "BotoCoreError"),
+    ("botocore.exceptions", "ClientError"),
+    ("google.auth.exceptions", "GoogleAuthError"),
+    ("gcsfs.retry", "HttpError"),
+    ("azure.core.exceptions", "AzureError"),
+    ("aiohttp", "ClientError"),
+    ("paramiko", "SSHException"),
+)
+"""Errors of the storage packages that are no OSError, such as missing credentials; by module and name."""
+
+
+def is_url(text: str) -> bool:
+    """Whether it is for fsspec.
+
+    >>> is_url("s3://bucket/a.jpg"), is_url("images/a.jpg")
+    (True, False)
+    """
+    return "://" in text
+
+
+def storage_failures() -> tuple[type[BaseException], ...]:
+    """What a file system raises when it cannot do something; of the packages that are loaded, none is imported."""
+    loaded = [getattr(sys.modules.get(module), name, None) for module, name in _FOREIGN_FAILURES]
+    return (OSError, ValueError, *(kind for kind in loaded if kind is not None))
+
+
+def reason_of(error: BaseException) -> str:
+    """What went wrong, in one line of at most 300 characters."""
+    said = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return " ".join(str(said).split())[:300].rstrip(".")
+
+
+def open_filesystem(url: str, **options: Any) -> tuple[Any, str]:
+    """The fsspec file system of a URL, and the path in it.
+
+    Raises:
+        BatchError: an unknown scheme, a storage package that is not installed, or storage that cannot be had.
+    """
+    from fsspec.core import url_to_fs
+
+    scheme = url.partition("://")[0]
+    try:
+        filesystem, path = url_to_fs(url, **options)
+    except ImportError as error:
+        package = getattr(error.__cause__ or error, "name", None) or "its storage package"
+        raise BatchError(f"{scheme}:// needs a package that is not installed: pip install {package}") from error
+    except storage_failures() as error:
+        if "Protocol not known" in str(error):
+            raise BatchError(
+                f"{scheme}:// is no storage that fsspec knows ({url}); known are file://, s3://, gs:// and others."
+            ) from error
+        raise BatchError(f"{url} cannot be opened: {reason_of(error)}.") from error
+    return filesystem, str(path)
+
+
+def located(key: str, base: str) -> str:
+    """Where an image lies: relative names of a list belong to the folder of the list.
+
+    >>> located("a.jpg", "s3://bucket/lists"), located("/data/a.jpg", "/lists")
+    ('s3://bucket/lists/a.jpg', '/data/a.jpg')
+    """
+    if is_url(key) or not base:
+        return key
+    return f"{base}/{key}" if is_url(base) else os.path.join(base, key)  # noqa: PTH118  (bytes that are no UTF-8 stay)
+
+
+def read_image(key: str, base: str = "") -> bytes:
+    """The bytes of an image, here or in a bucket; one above the limit of 64 MiB is refused.
+
+    Raises:
+        ImageError: it is missing, cannot be read, or is too large.
+    """
+    place = located(key, base)
+    if not is_url(place):
+        refuse_folder(place)
+        return read_file(Path(place))
+    try:
+        filesystem, path = open_filesystem(place)
+        data = bytes(filesystem.cat_file(path, end=MAX_BYTES + 1))
+    except BatchError as error:
+        raise ImageError(str(error)) from error
+    except storage_failures() as error:
+        what = "there is none of this name" if isinstance(error, FileNotFoundError) else reason_of(error)
+        raise ImageError(f"{key} cannot be read: {what}. Check its name and the access to the storage.") from error
+    check_bytes(len(data))
+    return data

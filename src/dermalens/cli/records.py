@@ -1,0 +1,131 @@
+"""`dermalens records`: the schema of the record of cases, what goes by age, and the janitor."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dermalens.cli.extras import needing
+
+if TYPE_CHECKING:
+    from dermalens.records.store import Records
+
+app = typer.Typer(no_args_is_help=True, help="Look after the record of kept cases (SQLite or PostgreSQL).")
+
+DatabaseUrl = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        envvar="DERMALENS_DATABASE_URL",
+        help="The database: sqlite:////folder/file or postgresql+psycopg://user@host/database; "
+        "an SQLite file in the data folder by default.",
+    ),
+]
+DataFolder = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR", envvar="DERMALENS_DATA_FOLDER", help="Folder of the kept images; the user's own by default."
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+
+@contextmanager
+def record(url: str | None, folder: Path | None, *, any_schema: bool = False) -> Iterator[Records]:
+    """The record at the place that was given, or at the usual one; with `any_schema` whatever its revision."""
+    with needing("serve", "The record of cases"):
+        from dermalens.records.place import default_folder, default_url
+        from dermalens.records.store import close, connect, open_records
+
+    place = folder or default_folder()
+    records = (connect if any_schema else open_records)(url or default_url(place), place)
+    try:
+        yield records
+    finally:
+        close(records)
+
+
+def say(line: str) -> None:
+    """Talk goes to stderr."""
+    typer.echo(line, err=True)
+
+
+@app.command()
+def upgrade(database_url: DatabaseUrl = None, data_folder: DataFolder = None) -> None:
+    """Bring the database to the schema of this DermaLens; make a copy of it before."""
+    with record(database_url, data_folder, any_schema=True) as records:
+        from dermalens.records.schema import read_schema, require_newest
+
+        before = read_schema(records.engine).current
+        require_newest(records.engine, migrate=True)
+        after = read_schema(records.engine).current
+    typer.echo(f"schema {after}")
+    say("Nothing was to be done." if before == after else f"It was {before or 'empty'}.")
+
+
+@app.command()
+def downgrade(
+    to: Annotated[str, typer.Option("--to", metavar="REVISION", help="An older revision, such as 0001.")],
+    database_url: DatabaseUrl = None,
+    data_folder: DataFolder = None,
+) -> None:
+    """Go back to an older schema; what later revisions added is lost. Make a copy of the database before."""
+    with record(database_url, data_folder, any_schema=True) as records:
+        from dermalens.records import schema
+        from dermalens.records.errors import BadValue
+
+        if to == "base":
+            raise BadValue("Before the first revision nothing is left. If that is wanted, remove the database itself.")
+        schema.downgrade(records.engine, to)
+        typer.echo(f"schema {schema.read_schema(records.engine).current}")
+    say("What the later revisions held is gone. This DermaLens works again after: dermalens records upgrade")
+
+
+@app.command()
+def status(database_url: DatabaseUrl = None, data_folder: DataFolder = None, as_json: Json = False) -> None:
+    """Say which schema the database has and how much is kept; nothing is changed."""
+    with record(database_url, data_folder, any_schema=True) as records:
+        from dermalens.records.schema import read_schema
+        from dermalens.records.tally import tally
+
+        schema = read_schema(records.engine)
+        kept = tally(records) if schema.current == schema.needed else None
+    found = {"schema": schema.current, "needed": schema.needed, **(kept or {})}
+    if as_json:
+        typer.echo(json.dumps(found))
+    else:
+        typer.echo("\n".join(f"{name.replace('_', ' '):<16}{value}" for name, value in found.items()))
+    if kept is None:
+        say("Not at the schema of this DermaLens: dermalens records upgrade")
+
+
+@app.command()
+def purge(
+    days: Annotated[int, typer.Option(min=1, help="Keep what is younger than so many days.")],
+    database_url: DatabaseUrl = None,
+    data_folder: DataFolder = None,
+) -> None:
+    """Delete cases and finished jobs by age, with their images. There is no way back."""
+    with record(database_url, data_folder) as records:
+        from dermalens.records import retention
+
+        typer.echo(f"{retention.purge(records, days=days)} deleted")
+
+
+@app.command()
+def sweep(
+    age_seconds: Annotated[float, typer.Option(min=0, help="Leave files that are younger.")] = 60,
+    database_url: DatabaseUrl = None,
+    data_folder: DataFolder = None,
+) -> None:
+    """Remove files that a kill or a failure left behind; the server does so by itself."""
+    with record(database_url, data_folder) as records:
+        from dermalens.records import retention
+
+        swept = retention.sweep(records, age_seconds=age_seconds)
+    typer.echo(f"{swept.temporary} temporary, {swept.orphans} images of no case, {swept.spooled} of no job removed")

@@ -1,0 +1,1 @@
+"""The record: kept cases, lesions, feedback, batch jobs, keys and an audit log, in SQLite or PostgreSQL."""

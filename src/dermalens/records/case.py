@@ -1,0 +1,157 @@
+"""The values of a case: what comes in, what is kept, what was said of it later."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from dermalens.core.taxonomy import DIAGNOSES
+from dermalens.records.errors import BadValue
+from dermalens.records.tables import CaseRow, FeedbackRow
+from dermalens.records.texts import MAX_TEXT, tidy, tidy_line
+
+SEXES: Final = ("male", "female", "unknown")
+
+FEEDBACK: Final = ("agree", "other", "histology")
+"""Agrees with the classification; takes it for another diagnosis; what the tissue showed."""
+
+_MAX_AGE: Final = 130
+
+
+@dataclass(frozen=True, slots=True)
+class Patient:
+    """What is known of the patient; no name and no date of birth."""
+
+    age_years: float | None = None
+    sex: str = "unknown"
+    """male, female or unknown."""
+    site: str = ""
+    """Where on the body."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewCase:
+    """What is to be kept."""
+
+    answer: dict[str, Any]
+    """`Prediction.as_dict()`."""
+    image: bytes
+    """The file as it came; only its pixels are kept."""
+    embedding: bytes
+    """float32, as the network made it."""
+    consent: str
+    """The sentence that was ticked."""
+    patient: Patient = Patient()
+    lesion: str = ""
+    """The name that the user gives to the lesion, such as "left forearm 1"; empty for none."""
+    note: str = ""
+    square: tuple[float, float, float] | None = None
+    """Left, upper, side in pixels of the upright original; None is the centre square."""
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """What somebody said of a case later."""
+
+    id: str
+    kind: str
+    """agree, other or histology."""
+    label: str
+    """A diagnosis code; empty for agree."""
+    comment: str
+    created: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A kept case. Times are aware and UTC."""
+
+    id: str
+    owner: str
+    created: datetime
+    answer: dict[str, Any]
+    patient: Patient
+    lesion_id: str | None
+    lesion: str
+    note: str
+    image_sha256: str
+    square: tuple[float, float, float] | None
+    feedback: tuple[Feedback, ...]
+    consent: str = ""
+
+    @property
+    def decision(self) -> str:
+        """refer, reassure or abstain."""
+        return str(self.answer["decision"])
+
+    @property
+    def diagnosis(self) -> str:
+        """Code of the most probable class."""
+        return str(self.answer["diagnosis"])
+
+    @property
+    def malignant_probability(self) -> float:
+        """Calibrated, 0 to 1."""
+        return float(self.answer["malignant_probability"])
+
+
+@dataclass(frozen=True, slots=True)
+class Lesion:
+    """A named lesion and how many cases it has."""
+
+    id: str
+    name: str
+    count: int
+
+
+def case_of(row: CaseRow) -> Case:
+    """The value of a row; read within its session."""
+    left_upper_side = None if row.square is None else (row.square[0], row.square[1], row.square[2])
+    return Case(
+        id=row.id,
+        owner=row.owner,
+        created=row.created,
+        answer=row.answer,
+        patient=Patient(row.age_years, row.sex, row.site),
+        lesion_id=row.lesion_id,
+        lesion=row.lesion.name if row.lesion else "",
+        note=row.note,
+        image_sha256=row.image_sha256,
+        square=left_upper_side,
+        feedback=tuple(_feedback_of(one) for one in row.feedback),
+        consent=row.consent.sentence,
+    )
+
+
+def tidy_patient(patient: Patient) -> Patient:
+    """The patient as it is stored.
+
+    Raises:
+        BadValue: the age is out of bounds, the sex is unknown to the table, or the site is too long.
+    """
+    age = patient.age_years
+    if age is not None and not 0 <= age <= _MAX_AGE:
+        raise BadValue(f"The age is {age:g} years; needed is 0 to {_MAX_AGE}, or none.")
+    if patient.sex not in SEXES:
+        raise BadValue(f"The sex is {patient.sex[:40]!r}; needed is one of {', '.join(SEXES)}.")
+    return Patient(age, patient.sex, tidy_line(patient.site, "site"))
+
+
+def tidy_feedback(kind: str, label: str, comment: str) -> tuple[str, str, str]:
+    """Feedback as it is stored.
+
+    Raises:
+        BadValue: the kind is unknown, or the label does not go with it.
+    """
+    if kind not in FEEDBACK:
+        raise BadValue(f"The feedback is {kind[:40]!r}; needed is one of {', '.join(FEEDBACK)}.")
+    if kind == "agree" and label:
+        raise BadValue("Feedback that agrees has no diagnosis of its own. Leave it out, or choose other or histology.")
+    if kind != "agree" and label not in DIAGNOSES:
+        raise BadValue(f"The diagnosis is {label[:40]!r}; needed is one of {', '.join(DIAGNOSES)}.")
+    return kind, label, tidy(comment, "comment", most=MAX_TEXT)
+
+
+def _feedback_of(row: FeedbackRow) -> Feedback:
+    return Feedback(row.id, row.kind, row.label, row.comment, row.created)

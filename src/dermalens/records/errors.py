@@ -1,0 +1,80 @@
+"""What can go wrong with the record; all of it is a DermaLensError, told in one line.
+
+RecordsError        the database is away, its disk is full, its schema is another: the operator mends it (503)
+├── NotKept         no such case, job or key, or it belongs to somebody else (404)
+├── BadValue        a value that the record does not take, such as an unknown kind of feedback (422)
+│   └── BadCursor   a place in a list that this record never gave out
+└── AuditBroken     an entry of the audit log was changed or removed
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from errno import EDQUOT, EFBIG, ENOSPC
+from typing import Final
+
+from sqlalchemy import exc
+
+from dermalens.core.errors import DermaLensError
+
+_FULL: Final = (ENOSPC, EDQUOT, EFBIG)
+
+
+class RecordsError(DermaLensError):
+    """The record cannot be used now; predictions need none and go on."""
+
+
+class NotKept(RecordsError):  # noqa: N818  (read as a sentence: the case is not kept)
+    """There is no such case, job or key, or it belongs to another owner: the two look the same."""
+
+
+class BadValue(RecordsError):  # noqa: N818  (as above)
+    """A value that the record does not take."""
+
+
+class BadCursor(BadValue):
+    """The place in a list is none that this record gave out."""
+
+
+class AuditBroken(RecordsError):  # noqa: N818  (as above)
+    """An entry of the audit log was changed or removed; `sequence` is the number of the first bad one."""
+
+    def __init__(self, sequence: int, message: str) -> None:
+        super().__init__(message)
+        self.sequence = sequence
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Turn what database and disk raise into a RecordsError; its line holds no value of any row.
+
+    Raises:
+        RecordsError: the database is away, busy or damaged, or the disk is full or may not be written.
+    """
+    try:
+        yield
+    except exc.TimeoutError as error:
+        raise RecordsError("All connections to the database are in use; needed is a free one. Try again.") from error
+    except exc.DBAPIError as error:
+        raise RecordsError(_database_line(error)) from error
+    except OSError as error:
+        raise RecordsError(_disk_line(error)) from error
+
+
+def _database_line(error: exc.DBAPIError) -> str:
+    """Only the first line: PostgreSQL names the values of a row in the second."""
+    lines = str(error.orig).strip().splitlines()
+    reason = lines[0].rstrip(".") if lines else type(error.orig).__name__
+    if "full" in reason:
+        return f"The database cannot write: {reason}. Make room on its disk."
+    if "locked" in reason or "lock timeout" in reason:
+        return f"The database is busy: {reason}. Try again."
+    return f"The database cannot be used: {reason}. Check that it runs, and DERMALENS_DATABASE_URL."
+
+
+def _disk_line(error: OSError) -> str:
+    reason = error.strerror or type(error).__name__
+    if error.errno in _FULL:
+        return f"The data folder cannot be written: {reason}. Make room on its disk."
+    return f"The data folder cannot be used: {reason}. Check that it may be written, and DERMALENS_DATA_FOLDER."

@@ -1,0 +1,96 @@
+"""Kept images: pixels and nothing else, each under the hash of its content."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from PIL import Image
+
+from dermalens.core.header import MAX_PIXELS
+from dermalens.core.image import open_upright
+from dermalens.records.durable import make_folder, remove_durably, sync_name, write_durably
+from dermalens.records.errors import RecordsError, told
+
+_QUICK: Final = 1
+"""PNG's compression: level 1 takes a third of the time of level 6 and a tenth more room."""
+
+
+def only_pixels(data: bytes) -> bytes:
+    """A new PNG of the upright sRGB pixels at full resolution.
+
+    It is built from the bare pixels, because a picture that Pillow has read carries comment, text, EXIF, XMP and
+    profile along into the next file that it is saved to.
+
+    Raises:
+        ImageError: the bytes are no picture within the limits.
+    """
+    picture = open_upright(data, wanted_side_pixels=MAX_PIXELS)  # wanted so large that nothing is reduced
+    bare = Image.frombytes("RGB", picture.size, picture.tobytes())
+    stream = io.BytesIO()
+    bare.save(stream, "PNG", compress_level=_QUICK)
+    return stream.getvalue()
+
+
+@dataclass(frozen=True, slots=True)
+class ImageStore:
+    """A folder of images, `images/ab/abcd...png`, and one for temporary files."""
+
+    folder: Path
+    temporary: Path
+
+    def path_of(self, sha256: str) -> Path:
+        """Where the image of this hash lies or would lie."""
+        return self.folder / sha256[:2] / f"{sha256}.png"
+
+    def has(self, sha256: str) -> bool:
+        """Whether the image is there."""
+        return self.path_of(sha256).exists()
+
+    def put(self, png: bytes) -> str:
+        """Have the image on the disk; returns its SHA-256. One that is there already is not written again.
+
+        Raises:
+            RecordsError: the disk is full or may not be written.
+        """
+        sha256 = hashlib.sha256(png).hexdigest()
+        target = self.path_of(sha256)
+        with told():
+            if self.has(sha256):
+                sync_name(target)  # whoever wrote it may not have come so far
+            else:
+                write_durably(target, png, self.temporary)
+        return sha256
+
+    def read(self, sha256: str) -> bytes:
+        """The PNG.
+
+        Raises:
+            RecordsError: the file is missing or damaged.
+        """
+        with told():
+            png = self.path_of(sha256).read_bytes()
+        if hashlib.sha256(png).hexdigest() != sha256:
+            raise RecordsError(f"The image {sha256[:12]} in the data folder is damaged. Bring it back from a backup.")
+        return png
+
+    def remove(self, sha256: str) -> bool:
+        """Remove the image; the caller has the writers' turn and knows that no case refers to it."""
+        with told():
+            return remove_durably(self.path_of(sha256))
+
+    def make_folders(self) -> None:
+        """Make both folders."""
+        with told():
+            make_folder(self.folder)
+            make_folder(self.temporary)
+
+    def shards(self) -> Iterator[tuple[str, list[Path]]]:
+        """The images by the two letters of their folder."""
+        with told():
+            for shard in sorted(self.folder.iterdir()):
+                yield shard.name, sorted(shard.glob("*.png"))

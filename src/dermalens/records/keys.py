@@ -1,0 +1,129 @@
+"""Keys of the API: shown once, stored as a hash, never deleted but revoked."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from sqlalchemy import select
+
+from dermalens.core.errors import name_some
+from dermalens.records import audit
+from dermalens.records.errors import BadValue, NotKept
+from dermalens.records.store import LOCAL, Records
+from dermalens.records.tables import KeyRow
+from dermalens.records.texts import tidy_line
+
+SCOPES: Final = ("predict", "records", "admin")
+
+MAX_RATE: Final = 1_000_000
+
+_NONE: Final = hashlib.sha256(b"").hexdigest()
+"""Compared with where there is no such key, so that the time tells nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key without its secret."""
+
+    id: str
+    name: str
+    scopes: tuple[str, ...]
+    rate_per_minute: int
+    created: datetime
+    revoked: datetime | None
+
+
+def create_key(records: Records, *, name: str, scopes: Iterable[str], rate_per_minute: int = 120) -> tuple[Key, str]:
+    """A new key and its text `dl_<id>_<random>`, which is not stored and cannot be shown again.
+
+    Its random part has 256 bits, so that a plain SHA-256 is enough: nothing can be guessed from a list of passwords.
+
+    Raises:
+        BadValue: a scope is unknown, none was given, or the rate is out of bounds.
+        RecordsError: the database is away.
+    """
+    wanted = _check_scopes(scopes)
+    if not 1 <= rate_per_minute <= MAX_RATE:
+        raise BadValue(f"The rate is {rate_per_minute} a minute; needed is 1 to {MAX_RATE:,}.")
+    key_id = secrets.token_hex(6)
+    text = f"dl_{key_id}_{secrets.token_urlsafe(32)}"
+    row = KeyRow(
+        id=key_id,
+        name=tidy_line(name, "name of a key"),
+        sha256=_hash(text),
+        scopes=",".join(wanted),
+        rate_per_minute=rate_per_minute,
+        created=datetime.now(UTC),
+        revoked=None,
+    )
+    with records.writing() as session:
+        session.add(row)
+        audit.write(session, "key.create", LOCAL, key_id)
+    return _key(row), text
+
+
+def check_key(records: Records, text: str) -> Key | None:
+    """The key of this text; None where it is malformed, unknown or revoked.
+
+    Raises:
+        RecordsError: the database is away.
+    """
+    parts = text.split("_", 2)
+    if len(parts) != 3 or parts[0] != "dl" or not (parts[1].isascii() and parts[1].isalnum()):
+        return None
+    with records.reading() as session:
+        row = session.get(KeyRow, parts[1])
+        is_right = hmac.compare_digest(row.sha256 if row else _NONE, _hash(text))
+        return _key(row) if row and is_right and row.revoked is None else None
+
+
+def revoke_key(records: Records, key_id: str) -> None:
+    """End a key; its cases stay. To revoke it again changes nothing.
+
+    Raises:
+        NotKept: there is no such key.
+        RecordsError: the database is away.
+    """
+    with records.writing() as session:
+        row = session.get(KeyRow, key_id)
+        if row is None:
+            raise NotKept(f"There is no key {key_id}. The keys are listed by: dermalens keys list")
+        if row.revoked is None:
+            row.revoked = datetime.now(UTC)
+            audit.write(session, "key.revoke", LOCAL, key_id)
+
+
+def keys(records: Records) -> tuple[Key, ...]:
+    """All keys, revoked ones too, the oldest first."""
+    with records.reading() as session:
+        return tuple(_key(row) for row in session.scalars(select(KeyRow).order_by(KeyRow.created, KeyRow.id)))
+
+
+def find_key(records: Records, key_id: str) -> Key | None:
+    """The key of this id, revoked or not."""
+    with records.reading() as session:
+        row = session.get(KeyRow, key_id)
+        return _key(row) if row else None
+
+
+def _check_scopes(scopes: Iterable[str]) -> tuple[str, ...]:
+    given = set(scopes)
+    unknown = sorted(given.difference(SCOPES))
+    if unknown or not given:
+        what = f"{name_some(unknown)} is no scope" if unknown else "No scope was given"
+        raise BadValue(f"{what}; needed is one or more of {', '.join(SCOPES)}.")
+    return tuple(scope for scope in SCOPES if scope in given)
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _key(row: KeyRow) -> Key:
+    return Key(row.id, row.name, tuple(row.scopes.split(",")), row.rate_per_minute, row.created, row.revoked)

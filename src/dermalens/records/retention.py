@@ -1,0 +1,134 @@
+"""What goes by itself: records older than the operator keeps them, and files that nothing refers to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import select
+
+from dermalens.records import audit
+from dermalens.records.cases import release_image, remove_row
+from dermalens.records.database import forget_deleted
+from dermalens.records.errors import BadValue, told
+from dermalens.records.jobs import spool_path
+from dermalens.records.store import Records
+from dermalens.records.tables import CaseRow, JobItemRow, JobRow
+
+MIN_AGE_SECONDS: Final = 60
+"""What is younger may belong to somebody who is at work on it."""
+
+_BATCH: Final = 100
+"""Cases in one transaction of a purge; other writers get their turn in between."""
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """How many files the janitor removed."""
+
+    temporary: int
+    """Of writers that were killed."""
+    orphans: int
+    """Images of no case."""
+    spooled: int
+    """Images of no waiting item."""
+
+
+def purge(records: Records, *, days: int, now: datetime | None = None) -> int:
+    """Delete the cases, and the finished jobs, that are older than `days`; how many they were.
+
+    Raises:
+        BadValue: fewer than one day.
+        RecordsError: the database is away or the disk is full; what was deleted until then is gone.
+    """
+    if days < 1:
+        raise BadValue(f"The retention is {days} days; needed is at least 1.")
+    before = (now or datetime.now(UTC)) - timedelta(days=days)
+    count = 0
+    while purged := _purge_cases(records, before) + _purge_jobs(records, before):
+        count += purged
+    forget_deleted(records.engine)
+    return count
+
+
+def sweep(records: Records, *, now: datetime | None = None, age_seconds: float = MIN_AGE_SECONDS) -> Swept:
+    """The janitor: remove what kills and failures left behind, when it is older than `age_seconds`.
+
+    Raises:
+        RecordsError: the database is away or the folder may not be written.
+    """
+    latest = (now or datetime.now(UTC)).timestamp() - age_seconds
+    with told():
+        temporary = [path for path in records.images.temporary.iterdir() if _is_older(path, latest)]
+        for path in temporary:
+            path.unlink(missing_ok=True)
+    swept = Swept(len(temporary), _sweep_images(records, latest), _sweep_spool(records, latest))
+    forget_deleted(records.engine)
+    return swept
+
+
+def _purge_cases(records: Records, before: datetime) -> int:
+    chosen = select(CaseRow).where(CaseRow.created < before).order_by(CaseRow.created).limit(_BATCH)
+    with records.writing() as session:
+        rows = session.scalars(chosen).all()
+        hashes = {row.image_sha256 for row in rows}
+        for row in rows:
+            owner, case_id = row.owner, row.id
+            remove_row(session, row)
+            audit.write(session, "case.purge", owner, case_id)
+    for sha256 in hashes:
+        release_image(records, sha256)
+    return len(rows)
+
+
+def _purge_jobs(records: Records, before: datetime) -> int:
+    chosen = select(JobRow).where(JobRow.finished < before).order_by(JobRow.finished).limit(_BATCH)
+    with records.writing() as session:
+        rows = session.scalars(chosen).all()
+        for row in rows:
+            owner, job_id, count = row.owner, row.id, len(row.items)
+            session.delete(row)
+            audit.write(session, "job.purge", owner, job_id, count=count)
+    return len(rows)
+
+
+def _sweep_images(records: Records, latest: float) -> int:
+    """One folder of two letters at a time; each orphan is looked up again in the writers' turn before it goes."""
+    count = 0
+    for letters, paths in records.images.shards():
+        in_use = (
+            select(CaseRow.image_sha256).where(CaseRow.image_sha256.startswith(letters, autoescape=True)).distinct()
+        )
+        with records.reading() as session:
+            known = set(session.scalars(in_use))
+        unknown = [path.stem for path in paths if path.stem not in known and _is_older(path, latest)]
+        count += sum(release_image(records, sha256) for sha256 in unknown)
+    return count
+
+
+def _sweep_spool(records: Records, latest: float) -> int:
+    """In the writers' turn, so that no job is committed whose image is removed; done only where files are old."""
+    with told():
+        old = {path for path in records.spool.iterdir() if _is_older(path, latest)}
+    if not old:
+        return 0
+    waiting = select(JobItemRow.job_id, JobItemRow.number).where(JobItemRow.state == "waiting")
+    with records.writing() as session:
+        litter = old - _waiting_files(records, session.execute(waiting))
+        for path in litter:
+            path.unlink(missing_ok=True)
+    return len(litter)
+
+
+def _waiting_files(records: Records, items: Iterable[tuple[str, int]]) -> set[Path]:
+    return {spool_path(records, job_id, number) for job_id, number in items}
+
+
+def _is_older(path: Path, latest: float) -> bool:
+    try:
+        return path.stat().st_mtime <= latest
+    except FileNotFoundError:  # somebody else was quicker
+        return False

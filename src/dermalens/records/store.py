@@ -1,0 +1,109 @@
+"""The record as a whole: open it, look whether it can be used, close it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from uuid import uuid4
+
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from dermalens.records import database
+from dermalens.records.durable import make_folder
+from dermalens.records.errors import told
+from dermalens.records.images import ImageStore
+from dermalens.records.schema import VERSION_TABLE, require_newest
+
+LOCAL: Final = "local"
+"""The owner of all cases where no keys are used."""
+
+_PROBE_BYTES: Final = 256 * 1024
+"""What must fit on the disk for the record to count as writable: about one kept case."""
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """An open record; any number of threads may use it. Close it with `close`."""
+
+    engine: Engine
+    images: ImageStore
+    spool: Path
+    """Folder of the images that wait for a batch job."""
+
+    def reading(self) -> AbstractContextManager[Session]:
+        """A session that only reads."""
+        return database.reading(self.engine)
+
+    def writing(self) -> AbstractContextManager[Session]:
+        """A transaction that writes; writers of all processes take turns."""
+        return database.writing(self.engine)
+
+
+def open_records(url: str, folder: Path, *, migrate: bool = False) -> Records:
+    """Open the record; an empty database gets its tables, an older one only with `migrate`.
+
+    Raises:
+        RecordsError: the database is away, has an older or newer schema, or the folder may not be written.
+    """
+    records = connect(url, folder)
+    with ExitStack() as if_it_fails:
+        if_it_fails.callback(close, records)
+        require_newest(records.engine, migrate=migrate)
+        records.images.make_folders()
+        with told():
+            make_folder(records.spool)
+        if_it_fails.pop_all()
+    return records
+
+
+def connect(url: str, folder: Path) -> Records:
+    """The record whatever its schema is; for what looks after the schema itself.
+
+    Raises:
+        RecordsError: the URL is none of a database that DermaLens knows.
+    """
+    images = ImageStore(folder / "images", folder / "temporary")
+    return Records(database.make_engine(url), images, folder / "spool")
+
+
+@contextmanager
+def opened(url: str, folder: Path, *, migrate: bool = False) -> Iterator[Records]:
+    """An open record that is closed at the end.
+
+    Raises:
+        RecordsError: as `open_records`.
+    """
+    records = open_records(url, folder, migrate=migrate)
+    try:
+        yield records
+    finally:
+        close(records)
+
+
+def close(records: Records) -> None:
+    """Close all connections."""
+    records.engine.dispose()
+
+
+def check(records: Records) -> None:
+    """Ask the database for an answer and the disk for a little room.
+
+    Raises:
+        RecordsError: the database is away, or the folder may not be written or is full.
+    """
+    with records.reading() as session:
+        session.connection().exec_driver_sql(f"SELECT version_num FROM {VERSION_TABLE}").scalar_one()
+    probe = records.images.temporary / uuid4().hex
+    with told():
+        try:
+            with probe.open("wb") as stream:
+                stream.write(bytes(_PROBE_BYTES))
+                stream.flush()
+                os.fsync(stream.fileno())
+        finally:
+            probe.unlink(missing_ok=True)

@@ -1,0 +1,37 @@
+"""Texts that people typed, as both databases take them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from dermalens.records.errors import BadValue
+
+MAX_LINE: Final = 200
+"""Characters of a name, a site, a label."""
+
+MAX_TEXT: Final = 10_000
+"""Characters of a note or comment."""
+
+
+def tidy(text: str, what: str, *, most: int = MAX_TEXT) -> str:
+    r"""Without NUL, which PostgreSQL refuses, and half surrogates, which no encoding has, and blanks at the ends.
+
+    >>> tidy(" a\0b ", "note")
+    'ab'
+
+    Raises:
+        BadValue: it is longer than `most` characters.
+    """
+    clean = text.replace("\0", "").encode("utf-8", "ignore").decode().strip()
+    if len(clean) > most:
+        raise BadValue(f"The {what} has {len(clean):,} characters; at most {most:,} are kept. Shorten it.")
+    return clean
+
+
+def tidy_line(text: str, what: str) -> str:
+    """As `tidy`, with every run of blanks and line ends made one blank, and shorter.
+
+    Raises:
+        BadValue: it is longer than 200 characters.
+    """
+    return tidy(" ".join(tidy(text, what).split()), what, most=MAX_LINE)

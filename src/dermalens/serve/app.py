@@ -1,0 +1,104 @@
+"""The application: routes, middleware and what runs beside them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+
+from anyio import to_thread
+from fastapi import FastAPI
+from starlette.staticfiles import StaticFiles
+from structlog.typing import FilteringBoundLogger
+
+from dermalens import __version__
+from dermalens.serve import api, health
+from dermalens.serve.background import in_background
+from dermalens.serve.body_limit import BodyLimit
+from dermalens.serve.documentation import docs_router
+from dermalens.serve.errors import Page, add_handlers
+from dermalens.serve.keyring import Keyring
+from dermalens.serve.logs import make_logger
+from dermalens.serve.observed import Observed
+from dermalens.serve.openapi import openapi_of
+from dermalens.serve.origin import OriginCheck
+from dermalens.serve.pool import Pool
+from dermalens.serve.readiness import Readiness
+from dermalens.serve.running import Running
+from dermalens.serve.security_headers import SecurityHeaders
+from dermalens.serve.service import Service
+from dermalens.serve.settings import Settings
+from dermalens.serve.telemetry import Telemetry
+
+STATIC: Final = Path(__file__).parent / "static"
+
+LAST_WORK_SECONDS: Final = 1.0
+"""By now every request is answered or given up; only work that nobody waits for may still be at it."""
+
+BATCH_PATHS: Final = frozenset({"/v1/predictions:batch"})
+
+
+def create_app(service: Service, *, logger: FilteringBoundLogger | None = None) -> FastAPI:
+    """An application for what `open_service` has opened; the logger writes to standard error otherwise."""
+    logger = logger or make_logger()
+    running = _running(service)
+    app = FastAPI(
+        title="DermaLens",
+        version=__version__,
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lambda _: _lifespan(running, logger),
+    )
+    app.state.service = service
+    app.state.running = running
+    app.include_router(health.router)
+    app.include_router(api.router)
+    app.include_router(docs_router())
+    add_handlers(app, _include_pages(app))
+    app.mount("/static", StaticFiles(directory=STATIC, check_dir=False), name="static")
+    app.add_middleware(OriginCheck, refused=running.telemetry.refused)
+    app.add_middleware(
+        BodyLimit,
+        limit_of=_limit_of(service.settings),
+        is_closing=lambda: running.pool.is_draining,
+        refused=running.telemetry.refused,
+    )
+    app.add_middleware(Observed, telemetry=running.telemetry, logger=logger)
+    app.add_middleware(SecurityHeaders)  # the outermost
+    app.openapi = lambda: openapi_of(app)  # type: ignore[method-assign]  # FastAPI's own way to change the document
+    return app
+
+
+def _running(service: Service) -> Running:
+    telemetry = Telemetry(service.classifier.bundle)
+    pool = Pool(
+        service.classifiers, queue_size=service.settings.queue_size, on_wait=telemetry.wait_seconds.observe
+    )  # fmt: skip
+    telemetry.watch(lambda: pool.depth, lambda: pool.in_flight)
+    return Running(service, pool, telemetry, Keyring(service), Readiness(service.records))
+
+
+def _include_pages(app: FastAPI) -> Page | None:
+    """The pages, and how they show a refusal; None of both where they are not installed."""
+    if find_spec("dermalens.serve.pages") is None:
+        return None
+    from dermalens.serve import pages
+
+    app.include_router(pages.router)
+    shown: Page | None = getattr(pages, "problem_page", None)
+    return shown
+
+
+def _limit_of(settings: Settings) -> Callable[[str], int]:
+    return lambda path: settings.max_batch_bytes if path in BATCH_PATHS else settings.max_upload_bytes
+
+
+@asynccontextmanager
+async def _lifespan(running: Running, logger: FilteringBoundLogger) -> AsyncIterator[None]:
+    running.pool.open()
+    async with in_background(running, logger):
+        yield
+        running.pool.is_draining = True
+    await to_thread.run_sync(lambda: running.pool.close(seconds=LAST_WORK_SECONDS))

@@ -1,0 +1,130 @@
+"""No body above the limit is taken in: a declared one is refused at once, a chunked one when it has grown too large.
+
+Pure ASGI, so that the refusal comes while the body streams and nothing of it is gathered or spooled. A response that
+comes before the whole body has been read closes the connection, but not before the client had time to read it: closing
+a socket with unread bytes resets it, and the client would see a broken connection instead of the problem.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from dermalens.serve.problems import Refusal, problem_response
+
+LINGER_SECONDS: Final = 2.0
+"""How long the rest of a refused body is read and thrown away."""
+
+
+class BodyLimit:
+    """Middleware; `limit_of` gives the largest body of a path in bytes.
+
+    Once `is_closing` says so every response closes its connection, so that a server that stops cuts off nobody.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        limit_of: Callable[[str], int],
+        is_closing: Callable[[], bool] = lambda: False,
+        refused: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._app = app
+        self._limit_of = limit_of
+        self._is_closing = is_closing
+        self._refused = refused
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        exchange = _Exchange(scope, receive, send, self._limit_of(scope["path"]))
+        exchange.closes = self._is_closing
+        if exchange.is_declared_too_large:
+            await exchange.refuse()
+        else:
+            await self._app(scope, exchange.receive, exchange.send)
+        if exchange.was_too_large:
+            self._refused("too-large")
+
+
+class _Exchange:
+    """One request and its response."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, limit: int) -> None:
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self._limit = limit
+        self._read = 0
+        self._declared, self._is_whole = _body_of(scope)
+        self._is_too_large = self._is_refused = False
+        self.closes: Callable[[], bool] = lambda: False
+
+    @property
+    def is_declared_too_large(self) -> bool:
+        return self._declared is not None and self._declared > self._limit
+
+    @property
+    def was_too_large(self) -> bool:
+        return self._is_refused
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        if message["type"] == "http.request":
+            self._read += len(message.get("body", b""))
+            self._is_whole = not message.get("more_body", False)
+            self._is_too_large = self._is_too_large or self._read > self._limit
+        if self._is_too_large:
+            raise self._refusal()
+        return message
+
+    async def send(self, message: Message) -> None:
+        if self._is_refused:
+            return  # what the application says of the error that `receive` raised
+        if message["type"] == "http.response.start":
+            if self._is_too_large:
+                await self.refuse()
+                return
+            if not self._is_whole or self.closes():
+                MutableHeaders(scope=message)["connection"] = "close"
+        is_last = message["type"] == "http.response.body" and not message.get("more_body", False)
+        if is_last and not self._is_whole:
+            await self._send({**message, "more_body": True})
+            await self._linger()
+            message = {"type": "http.response.body", "body": b""}
+        await self._send(message)
+
+    async def refuse(self) -> None:
+        """Answer 413."""
+        self._is_too_large = False
+        await problem_response(self._refusal())(self._scope, self._receive, self.send)
+        self._is_refused = True
+
+    def _refusal(self) -> Refusal:
+        given = "has more" if self._declared is None else f"has {self._declared:,} bytes"
+        return Refusal("too-large", f"The request {given}; at most {self._limit:,} bytes are taken.")
+
+    async def _linger(self) -> None:
+        try:
+            async with asyncio.timeout(LINGER_SECONDS):
+                while not self._is_whole:
+                    message = await self._receive()
+                    self._is_whole = message["type"] == "http.disconnect" or not message.get("more_body", False)
+        except TimeoutError:
+            return
+
+
+def _body_of(scope: Scope) -> tuple[int | None, bool]:
+    """The declared length of the body, if it is, and whether there is none."""
+    declared, is_chunked = None, False
+    for name, value in scope["headers"]:
+        if name == b"content-length" and value.isdigit():
+            declared = int(value)
+        is_chunked = is_chunked or name == b"transfer-encoding"
+    return declared, not is_chunked and not declared

@@ -1,0 +1,221 @@
+"""An answer in the words of the page: the same for one that was just given and for one that was kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dermalens.core.taxonomy import is_binary, malignant_of
+from dermalens.serve.pages.advice import advice
+from dermalens.serve.pages.i18n import Language
+from dermalens.serve.pages.measures_view import Measure, measures_of
+from dermalens.serve.pages.sentences import say
+from dermalens.serve.pages.similar_view import SimilarView, similar_of
+from dermalens.serve.pages.words import HEADLINES, about, clinical_name, lay_name
+
+Answer = Mapping[str, Any]  # `Prediction.as_dict()`
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One class and its probability."""
+
+    code: str
+    name: str
+    clinical: str
+    about: str
+    probability: float
+    is_malignant: bool
+    in_set: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PrevalenceView:
+    """What the operating point comes to where the stated share of the lesions is malignant."""
+
+    title: str
+    sentences: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerView:
+    """What `_answer.html` shows. Of an answer that abstains it has no class and no number of one."""
+
+    verdict: str
+    headline: str
+    urgency: str
+    why: str
+    steps_title: str
+    steps: tuple[str, ...]
+    reasons: tuple[str, ...]
+    notes: tuple[str, ...]
+    findings: tuple[str, ...]
+    quality_words: str
+    size_words: str
+    limits: tuple[str, ...]
+    bundle: Mapping[str, str]
+    point_words: str
+    is_shown: bool
+    is_binary: bool
+    malignant_probability: float = 0.0
+    threshold: float = 0.0
+    tendency: str = ""
+    gauge_words: str = ""
+    binary_words: str = ""
+    bars: tuple[Bar, ...] = ()
+    set_words: str = ""
+    prevalence: PrevalenceView | None = None
+    measures: tuple[Measure, ...] = ()
+    is_partial: bool = False
+    similar: SimilarView | None = None
+
+
+def view_of(answer: Answer, language: Language) -> AnswerView:
+    """The view of an answer in the language."""
+    advised = advice(answer, language)
+    verdict = answer["decision"]
+    is_shown = verdict != "abstain"
+    findings = _said(answer["quality"]["findings"], language)
+    return AnswerView(
+        verdict=verdict,
+        headline=language.gettext(HEADLINES[verdict]),
+        urgency=advised.when,
+        why=advised.why,
+        steps_title=advised.title,
+        steps=advised.steps,
+        reasons=_said(answer["reasons"], language),
+        notes=_said(answer["notes"], language),
+        findings=findings,
+        quality_words=_quality_words(is_shown, language),
+        size_words=_size_words(answer, language),
+        limits=_said(answer["limits"], language),
+        bundle=answer["bundle"],
+        point_words=point_words(answer["operating_point"], language),
+        is_shown=is_shown,
+        is_binary=is_binary(answer["probabilities"]),
+        **(_numbers(answer, language) if is_shown else {}),
+    )
+
+
+def point_words(point: Mapping[str, Any], language: Language) -> str:
+    """The threshold and what it found on validation images."""
+    threshold = language.percent(point["threshold"], 1)
+    if point["sensitivity"] is None or point["specificity"] is None:
+        return language.gettext("{name}: threshold {threshold}.", name=point["name"], threshold=threshold)
+    return language.gettext(
+        "{name}: threshold {threshold}. On validation images it found {found} of the malignant lesions and left out "
+        "{spared} of the benign ones.",
+        name=point["name"],
+        threshold=threshold,
+        found=language.percent(point["sensitivity"]),
+        spared=language.percent(point["specificity"]),
+    )
+
+
+def _numbers(answer: Answer, language: Language) -> dict[str, Any]:
+    """What only an answer has that does not abstain."""
+    total, threshold = answer["malignant_probability"], answer["operating_point"]["threshold"]
+    abcd = answer["abcd"]
+    return {
+        "malignant_probability": total,
+        "threshold": threshold,
+        "tendency": _tendency(answer, language),
+        "gauge_words": language.gettext(
+            "Malignant probability {value}. From the threshold {threshold} on, a referral is advised.",
+            value=language.percent(total, 1),
+            threshold=language.percent(threshold, 1),
+        ),
+        "binary_words": _binary_words(answer, language),
+        "bars": bars_of(answer, language),
+        "set_words": _set_words(answer, language),
+        "prevalence": _prevalence(answer, language),
+        "measures": measures_of(abcd, language) if abcd else (),
+        "is_partial": bool(abcd and abcd["is_partial"]),
+        "similar": similar_of(answer, language) if answer["similar"] else None,
+    }
+
+
+def _said(sentences: list[str], language: Language) -> tuple[str, ...]:
+    return tuple(say(sentence, language) for sentence in sentences)
+
+
+def _tendency(answer: Answer, language: Language) -> str:
+    if answer["malignant_probability"] >= 0.5:
+        return language.gettext("More likely malignant than benign")
+    if answer["decision"] == "refer":
+        return language.gettext("More likely benign, but not safely so")
+    return language.gettext("More likely benign than malignant")
+
+
+def _binary_words(answer: Answer, language: Language) -> str:
+    if not is_binary(answer["probabilities"]):
+        return ""
+    if answer["diagnosis"] == "malignant":
+        return language.gettext("It looks malignant: skin cancer is possible, not proven.")
+    return language.gettext("It looks benign: skin cancer is not ruled out.")
+
+
+def bars_of(answer: Answer, language: Language) -> tuple[Bar, ...]:
+    """The classes, the most probable first."""
+    probabilities = answer["probabilities"]
+    malignant, found = malignant_of(tuple(probabilities)), answer["prediction_set"]
+    return tuple(
+        Bar(
+            code,
+            lay_name(code, language),
+            clinical_name(code, language),
+            about(code, language),
+            probability,
+            is_malignant=code in malignant,
+            in_set=bool(found and code in found["classes"]),
+        )
+        for code, probability in sorted(probabilities.items(), key=lambda entry: -entry[1])
+    )
+
+
+def _set_words(answer: Answer, language: Language) -> str:
+    found = answer["prediction_set"]
+    if not found:
+        return ""
+    names = ", ".join(clinical_name(code, language) for code in found["classes"])
+    return language.gettext(
+        "Prediction set: {names}. Of the images of each class, {coverage} or more get a set that holds their class.",
+        names=names or language.gettext("none, it is unlike every class"),
+        coverage=language.percent(found["coverage"]),
+    )
+
+
+def _prevalence(answer: Answer, language: Language) -> PrevalenceView | None:
+    stated = answer["prevalence"]
+    if not stated:
+        return None
+    sentences = []
+    if stated["ppv"] is not None:
+        number = language.number(100 * stated["ppv"], 1)
+        sentences.append(
+            language.gettext(
+                "Of 100 lesions at or above the threshold, {number} are malignant (positive predictive value).",
+                number=number,
+            )
+        )
+    if stated["npv"] is not None:
+        number = language.number(100 * stated["npv"], 1)
+        sentences.append(
+            language.gettext(
+                "Of 100 lesions below the threshold, {number} are benign (negative predictive value).", number=number
+            )
+        )
+    share = language.percent(stated["malignant"], 1)
+    return PrevalenceView(language.gettext("Where {share} of the lesions are malignant", share=share), tuple(sentences))
+
+
+def _quality_words(is_shown: bool, language: Language) -> str:
+    if is_shown:
+        return language.gettext("Size, sharpness, light, reflections, hair and ink: nothing was found that hinders.")
+    return language.gettext("Size, sharpness and light would do; it is what the image shows that hinders.")
+
+
+def _size_words(answer: Answer, language: Language) -> str:
+    side = round(answer["quality"]["source_side_pixels"])
+    return language.gettext("The square has {side} × {side} pixels of the original.", side=language.number(side, 0))

@@ -1,0 +1,119 @@
+"""What the form of the classify page asks for."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+from dermalens.core.square import Square
+from dermalens.predict.classifier import Classifier
+from dermalens.records.cases import Patient
+from dermalens.serve.answering import Order
+from dermalens.serve.pages.i18n import N_, Language
+from dermalens.serve.problems import Refusal
+from dermalens.serve.upload import Form
+
+CONSENT: Final = N_(
+    "I agree that this server keeps the image (its pixels only), the answer and what I enter here, until the case is "
+    "deleted. Without this tick nothing is kept."
+)
+"""The sentence beside the tick; it is kept with the case in the language in which it was read."""
+
+NO_IMAGE: Final = N_("No image was chosen. Choose one first.")
+
+
+@dataclass(frozen=True, slots=True)
+class AskedFor:
+    """An order, and what is to be kept with its answer."""
+
+    order: Order
+    is_kept: bool
+    patient: Patient
+    lesion: str
+    note: str
+
+
+def read_asked(form: Form, classifier: Classifier, language: Language) -> AskedFor:
+    """The order of a form.
+
+    Raises:
+        Refusal: there is no image, or a field holds what is no number.
+    """
+    fields = form.fields
+    image = next((content for content in form.images if content), b"")  # the field that was left empty comes as well
+    if not image:
+        raise Refusal("invalid", NO_IMAGE)
+    has_outline = classifier.outline is not None
+    percent = _number(fields, "prevalence", language) if classifier.manifest.prevalence else None
+    order = Order(
+        image,
+        heatmap=True,
+        outline=has_outline,
+        operating_point=fields.get("operating_point"),
+        prevalence=None if percent is None else percent / 100,
+        square=_square(fields.get("square", "")),
+        millimetres_per_pixel=_number(fields, "millimetres_per_pixel", language) if has_outline else None,
+    )
+    patient = Patient(_number(fields, "age_years", language), fields.get("sex", "unknown"), fields.get("site", ""))
+    return AskedFor(order, fields.get("keep") == "yes", patient, fields.get("lesion", ""), fields.get("note", ""))
+
+
+def _number(fields: dict[str, str], name: str, language: Language) -> float | None:
+    """A number as people write it, with a point or a comma."""
+    text = fields.get(name, "").strip()
+    if not text:
+        return None
+    try:
+        value = float(text.replace(",", ".").removesuffix("%"))
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        words = language.gettext(
+            "“{text}” is not a number. Write one such as 3 or leave the field empty.", text=text[:40]
+        )
+        raise Refusal("invalid", words)
+    return value
+
+
+def _square(text: str) -> Square | None:
+    """`left,upper,side`; nothing is the centre square.
+
+    Raises:
+        Refusal: these are not three numbers.
+    """
+    if not text.strip():
+        return None
+    try:
+        left, upper, side = (float(part) for part in text.split(","))
+    except ValueError as error:
+        raise Refusal("invalid", "The square needs three numbers: left, upper, side. Choose it anew.") from error
+    return Square(left, upper, side)
+
+
+def own_points(classifier: Classifier, language: Language) -> list[dict[str, object]]:
+    """The operating points of the bundle as the form offers them."""
+    manifest, points = classifier.manifest, []
+    for point in manifest.operating_points:
+        found, spared = point.sensitivity.value, point.specificity.value
+        words, about = point.name, ""
+        if found is not None and spared is not None:
+            words = language.gettext("Finds {share} of the malignant lesions", share=language.percent(found))
+            about = language.gettext("and refers {share} of the benign ones", share=language.percent(1 - spared))
+        is_default = point.name == manifest.default_operating_point
+        points.append({"name": point.name, "words": words, "about": about, "is_default": is_default})
+    return points
+
+
+def percent_text(share: float | None, language: Language) -> str:
+    """A share as the field of the form shows it, in per cent."""
+    return "" if share is None else f"{100 * share:g}".replace(".", language.number(0.5, 1)[1])
+
+
+def share_of(text: str | None) -> float | None:
+    """The share that the cookie remembers; None where it holds none."""
+    try:
+        share = float(text or "")
+    except ValueError:
+        return None
+    return share if 0 < share < 1 else None

@@ -1,0 +1,178 @@
+"""A kept case: its page, its image, what is changed of it, and its end."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from http import HTTPStatus
+from typing import Annotated, Any, Final
+
+from anyio import to_thread
+from fastapi import APIRouter, Form, Request, Response
+from starlette.responses import RedirectResponse
+
+from dermalens.core.square import Square
+from dermalens.records.cases import Case, delete, find, image_of, lesions, name_lesion, write_note
+from dermalens.records.errors import BadValue, RecordsError
+from dermalens.records.feedback import add_feedback
+from dermalens.serve.access import Caller, Reads
+from dermalens.serve.answering import Order, answer
+from dermalens.serve.api.answers import case_content
+from dermalens.serve.pages.answer_view import view_of
+from dermalens.serve.pages.case_view import case_view, facts_of, feedback_of, frame_of
+from dermalens.serve.pages.history import label_choices
+from dermalens.serve.pages.i18n import N_
+from dermalens.serve.pages.problems import ProblemView
+from dermalens.serve.pages.rendering import language_for, page
+from dermalens.serve.pages.report import case_pdf
+from dermalens.serve.pages.sentences import say
+from dermalens.serve.pages.words import FEEDBACK_KINDS
+from dermalens.serve.problems import Refusal
+from dermalens.serve.running import running_of
+
+router = APIRouter(include_in_schema=False)
+
+DONE: Final = {
+    "note": N_("The note is kept."),
+    "lesion": N_("The name of the lesion is kept."),
+    "feedback": N_("Thank you. The feedback is kept with the case."),
+}
+"""What the page says after a form, by the form's name."""
+
+Text = Annotated[str, Form()]
+
+
+@router.get("/cases/{case_id}")
+async def case_page(request: Request, caller: Reads, case_id: str, done: str = "") -> Response:
+    """A case with its answer as it was kept."""
+    records = running_of(request).needed_records
+    case = await to_thread.run_sync(find, records, caller.owner, case_id)
+    return await _shown(request, case, done=done)
+
+
+@router.get("/cases/{case_id}/image")
+async def case_image(request: Request, caller: Reads, case_id: str) -> Response:
+    """The kept image; always a PNG, and an attachment where it is opened by itself."""
+    png = await to_thread.run_sync(image_of, running_of(request).needed_records, caller.owner, case_id)
+    headers = {"Content-Disposition": f'attachment; filename="dermalens-{case_id[:8]}.png"'}
+    return Response(png, media_type="image/png", headers=headers)
+
+
+@router.get("/cases/{case_id}/report.pdf")
+async def case_report(request: Request, caller: Reads, case_id: str) -> Response:
+    """The case on one page of PDF, with the heat map where this bundle gave the answer."""
+    running, language = running_of(request), language_for(request)
+    records, bundle = running.needed_records, running.service.classifier.bundle
+    case = await to_thread.run_sync(find, records, caller.owner, case_id)
+    png = await to_thread.run_sync(image_of, records, caller.owner, case_id)
+    heatmap = await _heatmap(request, case, png) if case.answer["bundle"]["sha256"] == bundle.sha256 else None
+    make = partial(case_pdf, case, png, bundle.manifest, language.code, heatmap_png=heatmap)
+    headers = {"Content-Disposition": f'inline; filename="dermalens-{case_id[:8]}.pdf"'}
+    return Response(await to_thread.run_sync(make), media_type="application/pdf", headers=headers)
+
+
+@router.get("/cases/{case_id}/answer.json")
+async def case_json(request: Request, caller: Reads, case_id: str) -> Response:
+    """The case as the API gives it."""
+    case = await to_thread.run_sync(find, running_of(request).needed_records, caller.owner, case_id)
+    headers = {"Content-Disposition": f'attachment; filename="dermalens-{case_id[:8]}.json"'}
+    content = json.dumps(case_content(case), ensure_ascii=False, indent=2)
+    return Response(content.encode("utf-8", "replace"), media_type="application/json", headers=headers)
+
+
+@router.post("/cases/{case_id}/note")
+async def change_note(request: Request, caller: Reads, case_id: str, note: Text = "") -> Response:
+    """Put the note in the place of the one before."""
+    records = running_of(request).needed_records
+    return await _changed(
+        request, caller, case_id, partial(write_note, records, caller.owner, case_id, note), what="note"
+    )
+
+
+@router.post("/cases/{case_id}/lesion")
+async def change_lesion(request: Request, caller: Reads, case_id: str, lesion: Text = "") -> Response:
+    """Say which lesion the case shows."""
+    records = running_of(request).needed_records
+    return await _changed(
+        request, caller, case_id, partial(name_lesion, records, caller.owner, case_id, lesion), what="lesion"
+    )
+
+
+@router.post("/cases/{case_id}/feedback")
+async def give_feedback(  # noqa: PLR0913  (three are fields of the form)
+    request: Request, caller: Reads, case_id: str, *, kind: Text = "", label: Text = "", comment: Text = ""
+) -> Response:
+    """Add what somebody says of the case; a diagnosis goes with all but agreement."""
+    if kind != "agree" and not label:
+        return await _refused(request, caller, case_id, language_for(request).gettext("Choose which class you mean."))
+    said = partial(
+        add_feedback,
+        running_of(request).needed_records,
+        caller.owner,
+        case_id,
+        kind=kind,
+        label="" if kind == "agree" else label,
+        comment=comment,
+    )
+    return await _changed(request, caller, case_id, said, what="feedback")
+
+
+@router.get("/cases/{case_id}/delete")
+async def delete_page(request: Request, caller: Reads, case_id: str) -> Response:
+    """Ask once more."""
+    case = await to_thread.run_sync(find, running_of(request).needed_records, caller.owner, case_id)
+    return page(request, "delete.html", case=case_view(case, language_for(request)))
+
+
+@router.post("/cases/{case_id}/delete")
+async def delete_case(request: Request, caller: Reads, case_id: str) -> Response:
+    """Erase the case."""
+    await to_thread.run_sync(delete, running_of(request).needed_records, caller.owner, case_id)
+    return RedirectResponse("/history", HTTPStatus.SEE_OTHER)
+
+
+async def _heatmap(request: Request, case: Case, png: bytes) -> bytes | None:
+    """The heat map, which is not kept, made anew; None where the server is too busy for it."""
+    stated = case.answer.get("prevalence")
+    square = Square(*case.square) if case.square else None
+    order = Order(png, heatmap=True, square=square, prevalence=stated["malignant"] if stated else None)
+    try:
+        return (await answer(request, order)).heatmap_png
+    except Refusal:
+        return None
+
+
+async def _changed(request: Request, caller: Caller, case_id: str, change: partial[Case], *, what: str) -> Response:
+    """Back to the case, or its page with why the change was not made."""
+    try:
+        await to_thread.run_sync(change)
+    except BadValue as error:
+        return await _refused(request, caller, case_id, say(str(error), language_for(request)))
+    return RedirectResponse(f"/cases/{case_id}?done={what}", HTTPStatus.SEE_OTHER)
+
+
+async def _refused(request: Request, caller: Caller, case_id: str, detail: str) -> Response:
+    problem = ProblemView(language_for(request).gettext("This was not kept"), detail)
+    case = await to_thread.run_sync(find, running_of(request).needed_records, caller.owner, case_id)
+    return await _shown(request, case, problem=problem)
+
+
+async def _shown(request: Request, case: Case, *, done: str = "", problem: ProblemView | None = None) -> Response:
+    language, running = language_for(request), running_of(request)
+    values: dict[str, Any] = {
+        "answer": view_of(case.answer, language),
+        "case": case_view(case, language),
+        "facts": facts_of(case, language),
+        "feedback": feedback_of(case, language),
+        "feedback_kinds": [(kind, language.gettext(words)) for kind, words in FEEDBACK_KINDS],
+        "labels": label_choices(running.service.classifier.manifest.classes, language),
+        "lesions": await to_thread.run_sync(lesions, running.needed_records, case.owner),
+        "done": language.gettext(DONE[done]) if done in DONE else None,
+        "problem": problem,
+    }
+    try:
+        png = await to_thread.run_sync(image_of, running.needed_records, case.owner, case.id)
+        values["frame"] = frame_of(case, png)
+    except RecordsError:
+        values["frame"] = None  # the picture is missing; what was answered is shown all the same
+    return page(request, "case.html", status=HTTPStatus.UNPROCESSABLE_ENTITY if problem else HTTPStatus.OK, **values)

@@ -1,0 +1,105 @@
+"""Kept cases in the words of the page."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+from dermalens.core.square import centre_of
+from dermalens.records.cases import Case
+from dermalens.serve.pages.i18n import Language
+from dermalens.serve.pages.words import DECISIONS, FEEDBACK_KINDS, SEXES, SITES, clinical_name
+
+
+@dataclass(frozen=True, slots=True)
+class CaseView:
+    """A case as lists show it. One that abstains has no class and no number."""
+
+    id: str
+    moment: str
+    day: str
+    decision: str
+    decision_words: str
+    diagnosis: str
+    malignant: str
+    lesion_id: str | None
+    lesion: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class FeedbackView:
+    """What somebody said of a case."""
+
+    words: str
+    comment: str
+    moment: str
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """The square and the outline over the kept image, in its pixels."""
+
+    width: int
+    height: int
+    left: float
+    upper: float
+    side: float
+    outline: str
+
+
+def case_view(case: Case, language: Language) -> CaseView:
+    """The view of a case in the language."""
+    is_shown = case.decision != "abstain"
+    return CaseView(
+        case.id,
+        language.moment(case.created),
+        language.day(case.created.astimezone()),
+        case.decision,
+        language.gettext(DECISIONS[case.decision]),
+        clinical_name(case.diagnosis, language) if is_shown else "",
+        language.percent(case.malignant_probability, 1) if is_shown else "–",
+        case.lesion_id,
+        case.lesion,
+        case.note,
+    )
+
+
+def facts_of(case: Case, language: Language) -> list[tuple[str, str]]:
+    """What is known of the patient, as far as it was stated, and what was consented to."""
+    _, patient = language.gettext, case.patient
+    facts = []
+    if patient.age_years is not None:
+        facts.append((_("Age in years"), language.number(patient.age_years, 0)))
+    if patient.sex != "unknown":
+        facts.append((_("Sex"), _(dict(SEXES).get(patient.sex, patient.sex))))
+    if patient.site:
+        facts.append((_("Where on the body"), _(SITES.get(patient.site, patient.site))))
+    return [*facts, (_("Consent"), case.consent)] if case.consent else facts
+
+
+def feedback_of(case: Case, language: Language) -> list[FeedbackView]:
+    """What was said of the case, in the order in which it was said."""
+    kinds = dict(FEEDBACK_KINDS)
+    return [
+        FeedbackView(
+            ": ".join(
+                part
+                for part in (language.gettext(kinds[one.kind]), clinical_name(one.label, language) if one.label else "")
+                if part
+            ),
+            one.comment,
+            language.moment(one.created),
+        )
+        for one in case.feedback
+    ]
+
+
+def frame_of(case: Case, png: bytes) -> Frame:
+    """Where square and outline lie on the kept image; its size stands in the head of the PNG file."""
+    width, height = struct.unpack(">II", png[16:24])
+    centre = centre_of(width, height)
+    left, upper, side = case.square or (centre.left, centre.upper, centre.side)
+    outline = case.answer.get("outline") if case.decision != "abstain" else None
+    points = " ".join(f"{x},{y}" for x, y in outline["polygon"]) if outline else ""
+    return Frame(width, height, left, upper, side, points)

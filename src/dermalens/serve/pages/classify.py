@@ -1,0 +1,118 @@
+"""The classify page and its answer."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, Final
+
+import numpy as np
+from anyio import to_thread
+from fastapi import APIRouter, Request, Response
+
+from dermalens.core.errors import DermaLensError
+from dermalens.predict.prediction import Prediction
+from dermalens.records.cases import NewCase, keep, lesions
+from dermalens.records.errors import RecordsError
+from dermalens.serve.access import Caller, Predicts
+from dermalens.serve.answering import answer
+from dermalens.serve.pages.answer_view import view_of
+from dermalens.serve.pages.asked import CONSENT, AskedFor, own_points, percent_text, read_asked, share_of
+from dermalens.serve.pages.i18n import Language
+from dermalens.serve.pages.layers import layers_of
+from dermalens.serve.pages.rendering import is_fragment, language_for, page
+from dermalens.serve.pages.sentences import say
+from dermalens.serve.pages.words import SEXES, SITES, capital
+from dermalens.serve.running import running_of
+from dermalens.serve.upload import taken_in
+
+router = APIRouter(include_in_schema=False)
+
+PREVALENCE_COOKIE: Final = "prevalence"
+YEAR_SECONDS: Final = 365 * 24 * 3600
+
+
+@router.get("/")
+async def classify_page(request: Request, caller: Predicts) -> Response:
+    """The form."""
+    service, language = running_of(request).service, language_for(request)
+    manifest = service.classifier.manifest
+    remembered = share_of(request.cookies.get(PREVALENCE_COOKIE)) or service.settings.default_prevalence
+    return page(
+        request,
+        "classify.html",
+        points=own_points(service.classifier, language),
+        sexes=[(code, language.gettext(words)) for code, words in SEXES],
+        sites=[(code, capital(language.gettext(words))) for code, words in SITES.items()],
+        has_outline=service.classifier.outline is not None,
+        has_prevalence=manifest.prevalence is not None,
+        base_prevalence=manifest.prevalence,
+        prevalence=percent_text(remembered, language),
+        consent=language.gettext(CONSENT),
+        lesions=await known_lesions(request, caller),
+        max_mebibytes=service.settings.max_upload_bytes // 2**20,
+    )
+
+
+@router.post("/answer")
+async def answer_page(request: Request, caller: Predicts) -> Response:
+    """The answer for an image: a part of the page for its module, a whole page without one."""
+    running, language = running_of(request), language_for(request)
+    async with taken_in(request, most_images=2) as form:
+        asked = read_asked(form, running.service.classifier, language)
+        if asked.is_kept:
+            caller.need("records")
+        prediction = (await answer(request, asked.order)).prediction
+        layers = await to_thread.run_sync(layers_of, prediction)
+        kept = await _kept(request, caller, asked, prediction) if asked.is_kept else {}
+    template = "_answer.html" if is_fragment(request) else "answer.html"
+    values: dict[str, Any] = {"answer": view_of(prediction.as_dict(), language), "layers": layers} | kept
+    response = page(request, template, **values)
+    _remember(response, asked)
+    return response
+
+
+async def known_lesions(request: Request, caller: Caller) -> tuple[Any, ...]:
+    """The lesions that were named before; none where the records are away."""
+    records = running_of(request).service.records
+    if records is None or "records" not in caller.scopes:
+        return ()
+    try:
+        return await to_thread.run_sync(lesions, records, caller.owner)
+    except RecordsError:
+        return ()
+
+
+async def _kept(request: Request, caller: Caller, asked: AskedFor, prediction: Prediction) -> dict[str, str]:
+    """The id of the kept case, or why it was not kept; the answer is given in either case."""
+    language = language_for(request)
+    try:
+        new = _new_case(asked, prediction, language)
+        case = await to_thread.run_sync(partial(keep, running_of(request).needed_records, caller.owner, new))
+    except DermaLensError as error:
+        reason = say(str(error), language)
+        return {"kept_error": language.gettext("The case was not kept. {reason}", reason=reason)}
+    return {"kept_id": case.id}
+
+
+def _new_case(asked: AskedFor, prediction: Prediction, language: Language) -> NewCase:
+    square = asked.order.square
+    embedding = b"" if prediction.embedding is None else prediction.embedding.astype(np.float32).tobytes()
+    return NewCase(
+        prediction.as_dict(),
+        asked.order.image,
+        embedding,
+        language.gettext(CONSENT),
+        asked.patient,
+        asked.lesion,
+        asked.note,
+        None if square is None else (square.left, square.upper, square.side),
+    )
+
+
+def _remember(response: Response, asked: AskedFor) -> None:
+    """The prevalence of the clinic, in the reader's browser only."""
+    share = asked.order.prevalence
+    if share is None:
+        response.delete_cookie(PREVALENCE_COOKIE, httponly=True, samesite="strict")
+    else:
+        response.set_cookie(PREVALENCE_COOKIE, f"{share:.6g}", YEAR_SECONDS, httponly=True, samesite="strict")

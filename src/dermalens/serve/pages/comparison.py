@@ -1,0 +1,147 @@
+"""How a lesion has changed: a table of its measures and a line of its malignant probability.
+
+Only cases that have an answer count; one that abstains has no number that could be compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from dermalens.records.cases import Case
+from dermalens.serve.pages.i18n import N_, Language
+
+LEFT, RIGHT, TOP, BOTTOM = 60.0, 575.0, 14.0, 150.0
+"""The area of the line in the units of the drawing in lesion.html."""
+
+MOST_DATES: Final = 6
+"""Written below the line; more would overlap."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One measure of all cases."""
+
+    name: str
+    values: tuple[str, ...]
+    change: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A place on the line or its axis, and what stands there."""
+
+    x: float
+    y: float
+    words: str
+    anchor: str = "middle"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """The malignant probability over time."""
+
+    points: str
+    dots: tuple[Mark, ...]
+    ticks: tuple[Mark, ...]
+    words: str
+
+
+Read = Callable[[Mapping[str, Any]], float | None]
+
+MEASURES: Final[tuple[tuple[str, Read, str], ...]] = (
+    (N_("Malignant probability"), lambda answer: answer["malignant_probability"], "percent"),
+    (N_("Asymmetry (axes of 2)"), lambda answer: _of(answer, "asymmetry", "score"), "count"),
+    (N_("Border irregularity"), lambda answer: _of(answer, "border", "irregularity"), "number"),
+    (N_("Abrupt segments of 8"), lambda answer: _of(answer, "border", "abrupt_segments"), "count"),
+    (N_("Colours of 6"), lambda answer: _of(answer, "colours", "count"), "count"),
+    (N_("Diameter, share of the square"), lambda answer: _of(answer, "diameter"), "percent"),
+    (N_("Diameter in mm"), lambda answer: _of(answer, "diameter_mm"), "length"),
+)
+"""What is compared: its name, where it stands in an answer, how it is written."""
+
+
+def rows_of(cases: Sequence[Case], language: Language) -> tuple[Row, ...]:
+    """The table; a measure that no case has is left out."""
+    found = [(name, [_value(case, read) for case in cases], kind) for name, read, kind in MEASURES]
+    return tuple(
+        _row(name, values, kind, language) for name, values, kind in found if any(v is not None for v in values)
+    )
+
+
+def line_of(cases: Sequence[Case], language: Language) -> Line | None:
+    """The line; None where fewer than two cases have an answer."""
+    shown = [case for case in cases if case.decision != "abstain"]
+    if len(shown) < 2:
+        return None
+    first, last = shown[0].created, shown[-1].created
+    whole = max((last - first).total_seconds(), 1.0)
+    dots: list[Mark] = []
+    for place, case in enumerate(shown):
+        x = LEFT + (RIGHT - LEFT) * (case.created - first).total_seconds() / whole
+        is_named = place in (0, len(shown) - 1) or len(shown) <= MOST_DATES
+        words = language.day(case.created.astimezone()) if is_named and not _is_near(dots, x) else ""
+        anchor = "start" if place == 0 else "end" if place == len(shown) - 1 else "middle"
+        dots.append(Mark(round(x, 1), _height(case.malignant_probability), words, anchor))
+    ticks = tuple(Mark(LEFT, _height(share), language.percent(share)) for share in (0.0, 0.5, 1.0))
+    values = ", ".join(
+        f"{language.day(case.created.astimezone())}: {language.percent(case.malignant_probability, 1)}"
+        for case in shown
+    )
+    return Line(" ".join(f"{dot.x},{dot.y}" for dot in dots), tuple(dots), ticks, values)
+
+
+def warnings_of(cases: Sequence[Case], language: Language) -> list[str]:
+    """What makes the numbers hard to compare."""
+    answers = [case.answer for case in cases]
+    found = []
+    if len({answer["bundle"]["sha256"] for answer in answers}) > 1:
+        found.append(language.gettext("Different models gave these answers: their numbers cannot be compared exactly."))
+    if any(case.decision == "abstain" for case in cases):
+        found.append(language.gettext("An image that could not be judged has no numbers here."))
+    if any((answer.get("abcd") or {}).get("is_partial") for answer in answers):
+        found.append(
+            language.gettext("In some images the lesion goes on outside the square: their measures are of a part.")
+        )
+    return found
+
+
+def _of(answer: Mapping[str, Any], *path: str) -> float | None:
+    value: Any = answer.get("abcd")
+    for name in path:
+        value = None if value is None else value[name]
+    return None if value is None else float(value)
+
+
+def _value(case: Case, read: Read) -> float | None:
+    return None if case.decision == "abstain" else read(case.answer)
+
+
+def _row(name: str, values: list[float | None], kind: str, language: Language) -> Row:
+    known = [value for value in values if value is not None]
+    change = _written(known[-1] - known[0], kind, language, is_change=True) if len(known) > 1 else "–"
+    cells = tuple("–" if value is None else _written(value, kind, language) for value in values)
+    return Row(language.gettext(name), cells, change)
+
+
+def _written(value: float, kind: str, language: Language, *, is_change: bool = False) -> str:
+    decimals = {"percent": 3, "count": 0, "number": 2, "length": 1}[kind]
+    size = abs(value) if is_change else value
+    if kind == "percent":
+        points = language.number(100 * size, 1)
+        text = language.gettext("{points} points", points=points) if is_change else language.percent(value, 1)
+    else:
+        text = language.number(size, decimals)
+    if not is_change:
+        return text
+    seen = round(value, decimals)
+    return f"{'+' if seen > 0 else '−' if seen < 0 else '±'}{text}"
+
+
+def _height(share: float) -> float:
+    return round(BOTTOM - (BOTTOM - TOP) * share, 1)
+
+
+def _is_near(dots: Sequence[Mark], x: float) -> bool:
+    return any(dot.words and abs(dot.x - x) < 90 for dot in dots)  # a date is about 80 wide

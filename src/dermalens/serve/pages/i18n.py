@@ -1,0 +1,127 @@
+"""The languages of the page: gettext catalogues, read as they are when first needed; a further language is one file."""
+
+from __future__ import annotations
+
+import gettext as standard
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+from babel import Locale, negotiate_locale
+from babel.dates import format_date, format_datetime
+from babel.messages.pofile import read_po
+from babel.numbers import format_decimal, format_percent
+
+LOCALES: Final = Path(__file__).resolve().parents[1] / "locale"
+"""LANGUAGE/LC_MESSAGES/dermalens.po for each language."""
+
+SOURCE: Final = "en"
+"""The language that the messages are written in."""
+
+
+def N_(text: str) -> str:  # noqa: N802  (the name by which gettext's tools know it)
+    """Mark a text for the catalogues where it stands; it is translated where it is shown."""
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """One language: what it is called, what its texts are, how it writes numbers and dates."""
+
+    code: str
+    name: str
+    """In the language itself."""
+    texts: Mapping[str, str]
+    plurals: Mapping[tuple[str, ...], tuple[str, ...]]
+    plural_number: Callable[[int], int]
+
+    def gettext(self, text: str, /, **values: object) -> str:
+        """The text in this language, or as it is where the catalogue lacks it; `{name}` is filled from `values`."""
+        found = self.texts.get(text, text)
+        return found.format(**values) if values else found
+
+    def ngettext(self, one: str, many: str, n: int, /, **values: object) -> str:
+        """The form of the text that belongs to the number `n`, which `{n}` stands for."""
+        forms = self.plurals.get((one, many))
+        found = forms[self.plural_number(n)] if forms else (one if n == 1 else many)
+        return found.format(n=n, **values)
+
+    def number(self, value: float, decimals: int = 2) -> str:
+        """With as many decimals, written as the language does."""
+        return format_decimal(value, format=f"#,##0.{'0' * decimals}" if decimals else "#,##0", locale=self.code)
+
+    def percent(self, share: float, decimals: int = 0) -> str:
+        """A share 0 to 1; what would be rounded to none, or to all, is said to be less, or more."""
+        smallest = 0.1**decimals / 100
+        if 0 < share < smallest / 2:
+            return f"< {self._percent(smallest, decimals)}"
+        if 1 - smallest / 2 < share < 1:
+            return f"> {self._percent(1 - smallest, decimals)}"
+        return self._percent(share, decimals)
+
+    def day(self, when: date) -> str:
+        """The date."""
+        return format_date(when, "medium", locale=self.code)
+
+    def moment(self, when: datetime) -> str:
+        """Date and time by the clock of the server."""
+        return format_datetime(when.astimezone(), "medium", locale=self.code)
+
+    def _percent(self, share: float, decimals: int) -> str:
+        pattern = Locale.parse(self.code).percent_formats[None].pattern.replace("0", f"0.{'0' * decimals}")
+        return format_percent(share, format=pattern if decimals else None, locale=self.code)
+
+
+@cache
+def languages() -> Mapping[str, Language]:
+    """All languages by code, that of the source first."""
+    codes = sorted(
+        (path.parts[-3] for path in LOCALES.glob("*/LC_MESSAGES/dermalens.po")), key=lambda c: (c != SOURCE, c)
+    )
+    return MappingProxyType({code: _read(code) for code in codes})
+
+
+def language_of(cookie: str | None, accepted: str | None) -> Language:
+    """The language that was chosen, else the first one that the browser accepts, else English."""
+    known = languages()
+    if cookie is not None and cookie in known:
+        return known[cookie]
+    wanted = _by_preference(accepted or "")
+    return known[negotiate_locale(wanted, list(known), sep="-") or SOURCE]
+
+
+def _by_preference(accepted: str) -> list[str]:
+    """The codes of an Accept-Language header, the most wanted first; what is malformed is left out.
+
+    >>> _by_preference("fr;q=0.4, de-AT, en;q=x, it;q=0")
+    ['de-AT', 'fr']
+    """
+    weighed = []
+    for part in accepted[:500].split(","):
+        code, _, weight = part.partition(";")
+        try:
+            share = float(weight.strip().removeprefix("q=") or 1)
+        except ValueError:
+            continue
+        if code.strip() and share > 0:
+            weighed.append((-share, code.strip()))
+    return [code for _, code in sorted(weighed, key=lambda one: one[0])]
+
+
+def _read(code: str) -> Language:
+    with (LOCALES / code / "LC_MESSAGES" / "dermalens.po").open("rb") as file:
+        catalogue = read_po(file, locale=code)
+    single: dict[str, str] = {}
+    several: dict[tuple[str, ...], tuple[str, ...]] = {}
+    for one in catalogue:
+        if isinstance(one.id, str) and isinstance(one.string, str) and one.id and one.string:
+            single[one.id] = one.string
+        elif isinstance(one.id, (list, tuple)) and isinstance(one.string, (list, tuple)) and all(one.string):
+            several[tuple(one.id)] = tuple(one.string)
+    name = Locale.parse(code).get_display_name(code) or code
+    plural_number: Callable[[int], int] = standard.c2py(catalogue.plural_expr)
+    return Language(code, name.capitalize(), single, several, plural_number)

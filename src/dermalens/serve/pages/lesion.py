@@ -1,0 +1,31 @@
+"""The same lesion over time."""
+
+from __future__ import annotations
+
+from anyio import to_thread
+from fastapi import APIRouter, Request, Response
+
+from dermalens.records.cases import of_lesion
+from dermalens.serve.access import Reads
+from dermalens.serve.pages.case_view import case_view
+from dermalens.serve.pages.comparison import line_of, rows_of, warnings_of
+from dermalens.serve.pages.rendering import language_for, page
+from dermalens.serve.running import running_of
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/lesions/{lesion_id}")
+async def lesion_page(request: Request, caller: Reads, lesion_id: str) -> Response:
+    """Images, measures and probability of a lesion, side by side."""
+    language = language_for(request)
+    cases = await to_thread.run_sync(of_lesion, running_of(request).needed_records, caller.owner, lesion_id)
+    return page(
+        request,
+        "lesion.html",
+        lesion=cases[0].lesion if cases else "",
+        images=[case_view(case, language) for case in cases],
+        rows=rows_of(cases, language),
+        line=line_of(cases, language),
+        warnings=warnings_of(cases, language),
+    )

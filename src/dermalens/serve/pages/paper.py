@@ -1,0 +1,108 @@
+"""An A4 page to write on from top to bottom; what does not fit is cut, never carried to a second page."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from typing import Final
+
+from fpdf import FPDF
+from PIL import Image
+
+FONT: Final = "Helvetica"
+WIDTH, HEIGHT, MARGIN = 210.0, 297.0, 15.0  # mm
+INNER: Final = WIDTH - 2 * MARGIN
+LINE_MM_PER_POINT: Final = 0.47
+"""Height of a line for each point of the letters: 1.33 of their size."""
+
+Colour = tuple[int, int, int]
+
+BLACK: Final[Colour] = (20, 37, 46)
+GREY: Final[Colour] = (84, 102, 112)
+
+_NOT_IN_LATIN_1: Final = str.maketrans(
+    {"–": "-", "—": "-", "−": "-", "“": '"', "”": '"', "„": '"', "‘": "'", "’": "'", "…": "...", "•": "-", "≥": ">="}
+    | dict.fromkeys("\u00a0\u202f\u2009", " ")
+)
+"""The fonts that every PDF reader has know Latin-1 only; so no font need be shipped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How a text is set."""
+
+    points: float = 9.5
+    is_bold: bool = False
+    colour: Colour = BLACK
+
+    @property
+    def line_mm(self) -> float:
+        """Height of a line."""
+        return self.points * LINE_MM_PER_POINT
+
+
+def new_paper(title: str, language: str) -> FPDF:
+    """One empty page that never breaks."""
+    paper = FPDF(format="A4")
+    paper.set_auto_page_break(False)
+    paper.set_margins(MARGIN, MARGIN, MARGIN)
+    paper.c_margin = 0  # texts begin where pictures and lines do
+    paper.set_title(title)
+    paper.set_creator("DermaLens")
+    paper.set_lang(language)
+    paper.add_page()
+    return paper
+
+
+def latin(text: str) -> str:
+    """The text in Latin-1; a question mark for what it lacks.
+
+    >>> latin("größer – 5 Ω")
+    'größer - 5 ?'
+    """
+    return text.translate(_NOT_IN_LATIN_1).encode("latin-1", "replace").decode("latin-1")
+
+
+def lines_of(paper: FPDF, text: str, width: float, style: Style) -> list[str]:
+    """The text broken into lines of a width in mm."""
+    _set(paper, style)
+    broken = paper.multi_cell(width, text=latin(text), dry_run=True, output="LINES")
+    return list(broken) if isinstance(broken, list) else []
+
+
+def write(paper: FPDF, text: str, style: Style, *, width: float = INNER, until: float = HEIGHT) -> None:
+    """Write below the last text, at its left edge, as many lines as end above `until`; the last says that it is cut."""
+    left, lines = paper.get_x(), lines_of(paper, text, width, style)
+    room = max(0, int((until - paper.get_y()) / style.line_mm + 1e-6))
+    if len(lines) > room:
+        lines = [*lines[: room - 1], f"{lines[room - 1][:-4]} ..."] if room else []
+    _set(paper, style)
+    for line in lines:
+        paper.set_x(left)
+        paper.cell(width, style.line_mm, line.rstrip(), new_x="LEFT", new_y="NEXT")
+    paper.set_x(left)
+
+
+def put_picture(paper: FPDF, picture: Image.Image, place: tuple[float, float], side: float, words: str) -> None:
+    """A picture within a square of `side` mm whose upper left corner is at `place`."""
+    small = picture.convert("RGB")
+    small.thumbnail((900, 900))
+    buffer = io.BytesIO()
+    small.save(buffer, "JPEG", quality=90)
+    width, height = (side * length / max(small.size) for length in small.size)
+    x, y = place
+    paper.image(buffer, x=x + (side - width) / 2, y=y + (side - height) / 2, w=width, h=height, alt_text=latin(words))
+
+
+def bar(paper: FPDF, place: tuple[float, float], width: float, share: float, colour: Colour) -> None:
+    """A bar of which `share` is filled."""
+    x, y = place
+    paper.set_fill_color(231, 237, 241)
+    paper.rect(x, y, width, 2.4, style="F")
+    paper.set_fill_color(*colour)
+    paper.rect(x, y, max(width * share, 0.01), 2.4, style="F")
+
+
+def _set(paper: FPDF, style: Style) -> None:
+    paper.set_font(FONT, style="B" if style.is_bold else "", size=style.points)
+    paper.set_text_color(*style.colour)

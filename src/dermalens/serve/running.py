@@ -1,0 +1,49 @@
+"""What an application works with while it runs; `create_app` puts it in `app.state.running`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from starlette.requests import HTTPConnection
+
+from dermalens.serve.batches import Batches
+from dermalens.serve.keyring import Keyring
+from dermalens.serve.pool import Pool
+from dermalens.serve.problems import Refusal
+from dermalens.serve.readiness import Readiness
+from dermalens.serve.service import Service
+from dermalens.serve.telemetry import Telemetry
+
+if TYPE_CHECKING:
+    from dermalens.records.store import Records
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """The service and what `create_app` made of it."""
+
+    service: Service
+    pool: Pool
+    telemetry: Telemetry
+    keyring: Keyring
+    readiness: Readiness
+    batches: Batches = field(default_factory=Batches)
+
+    @property
+    def needed_records(self) -> Records:
+        """The records.
+
+        Raises:
+            Refusal: this server keeps none.
+        """
+        if self.service.records is None:
+            raise Refusal("records-unavailable", "This server keeps no records. Ask the operator.")
+        return self.service.records
+
+
+def running_of(request: HTTPConnection) -> Running:
+    """That of the application which answers this request."""
+    running = request.app.state.running
+    assert isinstance(running, Running)
+    return running

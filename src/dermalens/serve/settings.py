@@ -1,0 +1,97 @@
+"""What an operator may set: environment variables that begin with DERMALENS_, or options of the command."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from pathlib import Path
+from typing import Any
+
+from platformdirs import user_data_path
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from dermalens.core.errors import DermaLensError
+
+MEBIBYTE = 2**20
+_PREFIX = "DERMALENS_"
+
+
+class Settings(BaseSettings):
+    """The settings of a server. Each is read from the variable DERMALENS_ and its name in capitals."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=_PREFIX, extra="forbid", frozen=True, use_attribute_docstrings=True, env_ignore_empty=True
+    )
+
+    host: str = "127.0.0.1"
+    """Address to listen on. One beyond this machine needs a key, or `allow_open`."""
+    port: int = Field(default=8000, ge=0, le=65535)
+    """Port to listen on; 0 takes a free one."""
+    bundle: Path | None = None
+    """Folder of the bundle; the packaged one otherwise."""
+    gallery: Path | None = None
+    """File of similar cases (dermalens gallery build); none are shown otherwise."""
+    data_folder: Path = Field(default_factory=lambda: user_data_path("dermalens"))
+    """Folder of the kept images."""
+    database_url: str = Field(default_factory=lambda data: f"sqlite:///{data['data_folder'] / 'records.sqlite'}")
+    """Database of the records, as SQLAlchemy writes it; an SQLite file in `data_folder` otherwise."""
+    records: bool = True
+    """Whether cases can be kept, batches taken and keys used at all."""
+    max_upload_bytes: int = Field(default=20 * MEBIBYTE, ge=1024)
+    """Largest body of a request."""
+    max_batch_bytes: int = Field(default=200 * MEBIBYTE, ge=1024)
+    """Largest body of a batch."""
+    max_batch_images: int = Field(default=100, ge=1)
+    """Images in a batch."""
+    queue_size: int = Field(default=64, ge=1)
+    """Images that may wait; more are refused with 503."""
+    workers: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1)
+    """Images that are classified at the same time, each on one core."""
+    deadline_seconds: float = Field(default=30.0, gt=0)
+    """How long a request may take from its first byte; then it is answered with 504."""
+    drain_seconds: int = Field(default=30, ge=1)
+    """How long a stopping server finishes what it has accepted."""
+    retention_days: int | None = Field(default=None, ge=1)
+    """Days after which kept cases and finished batches are deleted; they stay otherwise."""
+    allow_open: bool = False
+    """Serve beyond this machine without any key: whoever reaches the address may use everything."""
+    allowed_hosts: tuple[str, ...] = ()
+    """Further names that the page is opened under on this machine without keys, such as that of a proxy."""
+    default_prevalence: float | None = Field(default=None, gt=0, lt=1)
+    """Malignant share among the lesions seen here, for requests that state none."""
+    secret: str | None = Field(default=None, min_length=32)
+    """Signs the sessions of the page; a new one at each start otherwise, which ends them."""
+    session_hours: float = Field(default=12, gt=0)
+    """How long a session of the page lasts."""
+
+    @field_validator("allowed_hosts", mode="before")
+    @classmethod
+    def _lower(cls, value: Any) -> Any:
+        return tuple(str(name).lower() for name in value) if isinstance(value, (list, tuple)) else value
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach the address."""
+        if self.host.lower() == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+
+def read_settings(**changes: Any) -> Settings:
+    """The settings of the environment, with those given in their place.
+
+    Raises:
+        DermaLensError: a value cannot be used; the message names the variable.
+    """
+    try:
+        return Settings(**changes)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        name = "_".join(str(part) for part in first["loc"][:1])
+        raise DermaLensError(
+            f"The setting {name} ({_PREFIX}{name.upper()}) cannot be used: {first['msg']}. Change or remove it."
+        ) from error

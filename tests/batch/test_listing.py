@@ -1,0 +1,132 @@
+"""What a source means, and one line for each that cannot be read."""
+
+from __future__ import annotations
+
+import sys
+import tracemalloc
+import types
+
+import fsspec
+import pytest
+
+from dermalens.batch.errors import BatchError
+from dermalens.batch.keys import in_order
+from dermalens.batch.listing import find_source, images_of
+from dermalens.batch.storage import open_filesystem, read_image
+from dermalens.core.errors import ImageError
+from tests.tiny_bundle import lesion
+
+
+def found(text, **options):
+    return sorted(images_of(find_source(str(text), **options)))
+
+
+@pytest.fixture
+def bucket():
+    """In the memory of this process."""
+    filesystem = fsspec.filesystem("memory")
+    for name in ("/b/one.jpg", "/b/deep/two.PNG", "/b/.hidden/three.jpg", "/b/._four.jpg", "/b/list.txt"):
+        filesystem.pipe_file(name, b"one.jpg\ndeep/two.PNG\n" if name.endswith("txt") else name.encode())
+    yield "memory://b"
+    filesystem.rm("/b", recursive=True)
+
+
+def test_a_folder_is_all_images_below_it(images):
+    names = found(images)
+    assert len(names) == 37
+    assert str(images / "deep" / "000.png") in names
+    assert not any(name.endswith(("txt", "._000.png")) for name in names)
+
+
+def test_a_glob_is_the_images_that_match_it(images):
+    assert found(f"{images}/00*") == [str(images / f"00{n}.png") for n in (1, 2, 3, 4, 6, 7, 8, 9)]
+    assert len(found(f"{images}/**/*")) == 37
+
+
+def test_a_folder_with_the_name_of_a_glob_is_a_folder(tmp_path):
+    (tmp_path / "[old]").mkdir()
+    lesion("nv").save(tmp_path / "[old]" / "a.png")
+    assert found(tmp_path / "[old]") == [str(tmp_path / "[old]" / "a.png")]
+
+
+def test_a_text_list_is_one_path_a_line_as_it_is_written(tmp_path):
+    (tmp_path / "list.txt").write_text("\ufeffb.jpg\n\n  /c/a.png  \ns3://b/d.jpg\n")
+    assert found(tmp_path / "list.txt") == ["/c/a.png", "b.jpg", "s3://b/d.jpg"]
+    assert find_source(str(tmp_path / "list.txt")).base == str(tmp_path)
+
+
+def test_a_csv_list_has_a_column(tmp_path):
+    (tmp_path / "list.csv").write_text('id,image,"note"\n1,a.jpg,"x, y"\n2,,\n')
+    assert found(tmp_path / "list.csv", column="image") == ["a.jpg"]
+    with pytest.raises(BatchError, match=r"list.csv has no column path; it has id, image, note\. .*--list-column"):
+        found(tmp_path / "list.csv")
+
+
+def test_a_bucket_is_a_folder_a_glob_or_a_list(bucket):
+    assert found(bucket) == ["memory:///b/deep/two.PNG", "memory:///b/one.jpg"]
+    assert found(f"{bucket}/*") == ["memory:///b/one.jpg"]
+    assert found(f"{bucket}/list.txt") == ["deep/two.PNG", "one.jpg"]
+    assert read_image("deep/two.PNG", find_source(f"{bucket}/list.txt").base) == b"/b/deep/two.PNG"
+    assert read_image("memory:///b/one.jpg") == b"/b/one.jpg"
+
+
+def test_what_is_missing_or_no_list_is_one_line(tmp_path):
+    lesion("nv").save(tmp_path / "a.png")
+    (tmp_path / "bytes.txt").write_bytes(b"\xff\xfe\x00")
+    for text, words in {
+        f"{tmp_path}/none": "none does not exist",
+        f"{tmp_path}/a.png": "is one image: dermalens predict",
+        f"{tmp_path}/bytes.txt": "is no list of paths in UTF-8",
+        "memory://nowhere": "memory://nowhere does not exist",
+        "quux://b/c": "quux:// is no storage that fsspec knows",
+    }.items():
+        with pytest.raises(BatchError, match=words) as raised:
+            found(text)
+        assert "\n" not in str(raised.value)
+
+
+def test_a_missing_storage_package_is_the_line_to_type(monkeypatch):
+    monkeypatch.setitem(sys.modules, "s3fs", None)
+    with pytest.raises(BatchError, match="s3:// needs a package that is not installed: pip install s3fs"):
+        find_source("s3://bucket/folder")
+    with pytest.raises(ImageError, match="pip install s3fs"):
+        read_image("s3://bucket/folder/a.jpg")
+
+
+def test_a_bucket_that_may_not_be_read_is_one_line(monkeypatch):
+    class NoCredentialsError(Exception):
+        pass
+
+    def refuse(*_, **__):
+        raise NoCredentialsError("Unable to locate\ncredentials")
+
+    monkeypatch.setitem(sys.modules, "botocore.exceptions", types.SimpleNamespace(BotoCoreError=NoCredentialsError))
+    monkeypatch.setattr(type(open_filesystem("memory://b")[0]), "isfile", refuse)
+    with pytest.raises(BatchError, match=r"memory://b cannot be read: Unable to locate credentials\."):
+        find_source("memory://b")
+
+
+def test_an_image_that_is_not_in_the_bucket_says_so(bucket):
+    with pytest.raises(ImageError, match="cannot be read: there is none of this name"):
+        read_image("memory:///b/five.jpg")
+
+
+@pytest.mark.parametrize("at_once", [2, 5, 100])
+def test_keys_are_sorted_each_once_whether_they_fit_into_memory_or_not(at_once):
+    keys = ["b", "a\n", "c", "a", "b", "m\udcff", "é", "a"]
+    assert list(in_order(iter(keys), at_once=at_once)) == ["a", "a\n", "b", "c", "m\udcff", "é"]
+
+
+def test_sorting_takes_no_more_memory_for_more_keys():
+    def peak_bytes(count):
+        tracemalloc.start()
+        try:
+            assert (
+                sum(1 for _ in in_order((f"s3://b/{n * 7919 % count:08}.jpg" for n in range(count)), at_once=500))
+                == count
+            )
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    assert peak_bytes(20_000) < 2 * peak_bytes(4_000)

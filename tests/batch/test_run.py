@@ -1,0 +1,302 @@
+"""A run: its shards, its columns, its errors, and what may not go on from where."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import shutil
+
+import fsspec
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from dermalens.batch.errors import BatchError
+from dermalens.batch.gpu import answers_together
+from dermalens.batch.manifest import keys_of
+from dermalens.batch.output import held, open_output
+from dermalens.batch.run import allowed_errors
+from dermalens.batch.spark import make_predict_fn, spark_columns
+from dermalens.core.bundle import Calibration
+from dermalens.core.errors import DermaLensError, ImageError
+from dermalens.predict.classifier import Asked
+from tests.batch.drawn import COUNT, DiesAlways, DiesAtOnce, DiesOnce, ready, score, shards
+from tests.tiny_bundle import lesion, tiny_graph, write_tiny_bundle
+
+
+@pytest.fixture(scope="module")
+def whole(bundle, images, tmp_path_factory):
+    """The output of a run that nothing came between."""
+    out = tmp_path_factory.mktemp("whole") / "out"
+    score(bundle, images, out)
+    return out
+
+
+def rows_of(out):
+    return [row for path in sorted(out.glob("part-*.parquet")) for row in pq.read_table(path).to_pylist()]
+
+
+def test_every_row_is_the_answer_of_the_python_api(whole, classifier):
+    rows = rows_of(whole)
+    assert len(rows) == COUNT
+    assert [row["path"] for row in rows] == sorted(row["path"] for row in rows)
+    for row in rows:
+        if not row["error"]:
+            expected = classifier.predict(row["path"])
+            assert {code: row[code] for code in expected.probabilities} == expected.probabilities
+            assert row["malignant_probability"] == expected.malignant_probability
+            assert row["decision"] == expected.decision
+            assert row["quality"] == " ".join(expected.quality.findings)
+            assert row["lesion_image"] == expected.lesion_image.score
+            assert row["bundle_sha256"] == classifier.bundle.sha256
+    assert {row["decision"] for row in rows} == {"refer", "reassure", "abstain", None}
+
+
+def test_an_image_that_cannot_be_used_is_a_row_with_its_error(whole, images, classifier):
+    (row,) = [row for row in rows_of(whole) if row["error"]]
+    with pytest.raises(ImageError) as raised:
+        classifier.predict(images / "bad.jpg")
+    assert row["path"] == str(images / "bad.jpg")
+    assert row["error"] == str(raised.value).removeprefix(f"{row['path']}: ")
+    assert row["sha256"] == hashlib.sha256(b"text named jpg").hexdigest()
+    assert {row[name] for name in ("nv", "malignant_probability", "decision", "quality", "lesion_image")} == {None}
+
+
+def test_the_schema_is_the_same_in_every_shard(whole):
+    schemas = {pq.read_schema(path).to_string() for path in whole.glob("part-*.parquet")}
+    assert len(schemas) == 1
+    limits = json.loads(pq.read_schema(whole / "part-00000.parquet").metadata[b"limits"])
+    assert "Not a medical device." in limits
+
+
+def test_workers_in_processes_give_the_same_bytes(whole, bundle, images, tmp_path):
+    run = score(bundle, images, tmp_path / "out", workers=2)
+    assert shards(tmp_path / "out") == shards(whole)
+    assert run.tally.images == COUNT
+    assert (run.tally.errors, run.tally.failed) == (1, [str(images / "bad.jpg")])
+
+
+def test_an_ended_run_scores_only_what_is_missing(whole, bundle, images, tmp_path):
+    out = tmp_path / "out"
+    shutil.copytree(whole, out)
+    (out / "part-00003.parquet").unlink()
+    (out / "part-00006.parquet.tmp").write_text("half a shard")
+    run = ready(bundle, images, out)
+    assert run.unfinished == (3,)
+    assert run.tally.images == COUNT - 5
+    score(bundle, images, out)
+    (out / "part-00006.parquet.tmp").unlink()
+    assert shards(out) == shards(whole)
+
+
+def test_images_that_came_later_belong_to_another_run(bundle, images, tmp_path):
+    folder = shutil.copytree(images, tmp_path / "in")
+    score(bundle, folder, tmp_path / "out")
+    lesion("nv").save(folder / "0000.png")
+    assert ready(bundle, folder, tmp_path / "out").unfinished == ()
+
+
+def test_csv_has_the_same_rows(whole, bundle, images, tmp_path):
+    run = score(bundle, images, tmp_path / "out", format="csv", shard_size=100)
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "out" / "part-00000.csv").read_text())))
+    expected = [{name: "" if value is None else str(value) for name, value in row.items()} for row in rows_of(whole)]
+    assert rows == expected
+    assert ready(bundle, images, tmp_path / "out", format="csv", shard_size=100).tally == run.tally
+
+
+def test_a_bundle_of_two_classes_has_two_columns(images, tmp_path):
+    calibration = Calibration(method="none", scale=[1.0] * 2, shift=[0.0] * 2, n=0)
+    graphs = {"model.onnx": tiny_graph(classes=2)}
+    changes = {"classes": ["benign", "malignant"], "malignant": ["malignant"], "calibration": calibration}
+    write_tiny_bundle(tmp_path / "two", graphs, **changes)
+    score(str(tmp_path / "two"), images, tmp_path / "out", shard_size=100)
+    row = rows_of(tmp_path / "out")[0]
+    assert list(row)[3:6] == ["benign", "malignant", "malignant_probability"]
+    assert row["malignant"] == row["malignant_probability"]
+    assert row["lesion_image"] is None
+
+
+def test_relative_names_in_a_list_stay_as_they_are_written(bundle, images, tmp_path):
+    folder = shutil.copytree(images, tmp_path / "in")
+    (folder / "list.csv").write_text("path\n001.png\ndeep/000.png\nnone.png\n")
+    score(bundle, folder / "list.csv", tmp_path / "out")
+    rows = rows_of(tmp_path / "out")
+    assert [row["path"] for row in rows] == ["001.png", "deep/000.png", "none.png"]
+    assert [bool(row["error"]) for row in rows] == [False, False, True]
+    assert rows[2]["error"].startswith("cannot be read: No such file")
+
+
+def test_names_with_line_breaks_and_bytes_that_are_no_text_are_scored(bundle, tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name in ("a\nb.png", "m\udcffle.png", "=1+1.png"):
+        lesion("nv").save(folder / name)
+    score(bundle, folder, tmp_path / "out", workers=1)
+    rows = rows_of(tmp_path / "out")
+    assert [(row["path"], row["error"]) for row in rows] == [
+        (f"{folder}/=1+1.png", None),
+        (f"{folder}/a\nb.png", None),
+        (f"{folder}/m\\xffle.png", None),
+    ]
+
+
+def test_a_bucket_goes_into_a_bucket(whole, bundle, images):
+    filesystem = fsspec.filesystem("memory")
+    try:
+        for path in images.rglob("*.png"):
+            filesystem.pipe_file(f"/data/{path.name}", path.read_bytes())
+        score(bundle, "memory://data", "memory://scores/out")
+        again = ready(bundle, "memory://data", "memory://scores/out")
+        assert (again.unfinished, again.tally.images, again.tally.errors) == ((), COUNT - 1, 0)
+        names = {name.rpartition("/")[2] for name in filesystem.ls("/scores/out", detail=False)}
+        assert names == {"keys", "manifest.json", "timings.jsonl", *(f"part-{n:05}.parquet" for n in range(8))}
+        content = pq.read_table("/scores/out/part-00000.parquet", filesystem=filesystem).to_pylist()
+        assert content[0]["path"] == "memory:///data/000.png"
+    finally:
+        filesystem.rm("/", recursive=True)
+
+
+def test_a_bucket_is_read_by_several_processes(whole, bundle, images, tmp_path):
+    score(bundle, images.as_uri(), tmp_path / "out", workers=1)
+    here, there = rows_of(whole), rows_of(tmp_path / "out")
+    assert [row["path"] for row in there] == [f"file://{row['path']}" for row in here]
+    assert [row | {"path": ""} for row in there] == [row | {"path": ""} for row in here]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"shard_size": 6}, "shard size 5, now 6"),
+        ({"format": "csv"}, "format parquet, now csv"),
+        ({"operating_point": "sensitivity_90"}, "operating point sensitivity_95, now sensitivity_90"),
+    ],
+)
+def test_other_options_are_refused(whole, bundle, images, change, words):
+    with pytest.raises(BatchError, match=f"belongs to another run, begun with {words}\\. Give the same to go on"):
+        ready(bundle, images, whole, **change)
+
+
+def test_another_source_and_another_bundle_are_refused(whole, bundle, images, tmp_path):
+    with pytest.raises(BatchError, match=f"begun with source {images}, now {images}/deep"):
+        ready(bundle, images / "deep", whole)
+    write_tiny_bundle(tmp_path / "other")
+    with pytest.raises(BatchError, match="begun with bundle sha256 "):
+        ready(str(tmp_path / "other"), images, whole)
+
+
+def test_a_list_that_has_changed_is_another_source(bundle, images, tmp_path):
+    file = tmp_path / "list.txt"
+    file.write_text(f"{images}/001.png\n")
+    score(bundle, file, tmp_path / "out")
+    file.write_text(f"{images}/002.png\n")
+    with pytest.raises(BatchError, match="begun with list sha256"):
+        ready(bundle, file, tmp_path / "out")
+
+
+def test_lists_that_were_changed_by_hand_are_refused(whole, bundle, images, tmp_path):
+    out = shutil.copytree(whole, tmp_path / "out")
+    (out / "keys" / "part-00001.jsonl").write_text('"x.png"\n')
+    with pytest.raises(BatchError, match="are not those of its manifest.json"):
+        ready(bundle, images, out)
+
+
+def test_a_source_without_images_makes_no_output(bundle, tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(BatchError, match=r"empty has no images \(.bmp .*Needed is a folder"):
+        ready(bundle, tmp_path / "empty", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_output_that_is_a_file_or_holds_other_files_is_refused(bundle, images, tmp_path):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(BatchError, match="is a file; name a folder for the shards"):
+        ready(bundle, images, tmp_path / "file")
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter.tex").write_text("x")
+    with pytest.raises(BatchError, match="holds what no batch run wrote: chapter.tex"):
+        ready(bundle, images, tmp_path / "thesis")
+
+
+def test_two_runs_do_not_write_to_one_folder(tmp_path):
+    output = open_output(str(tmp_path / "out"))
+    with held(output), pytest.raises(BatchError, match="Another run writes to"), held(output):
+        pass
+    with held(output):
+        pass
+
+
+def test_too_many_errors_stop_a_run_and_finished_shards_stay(bundle, images, tmp_path):
+    folder = shutil.copytree(images, tmp_path / "in")
+    for number in range(20):
+        (folder / f"zz{number}.png").write_text("no image")
+    for most in ("3", "0.06"):
+        with pytest.raises(BatchError, match=r"Stopped: \d+ images .* allows 3: .*bad.jpg, .*zz0.png"):
+            score(bundle, folder, tmp_path / most, max_errors=most, shard_size=5)
+        finished = sorted(path.name for path in (tmp_path / most).glob("part-*"))
+        assert 5 <= len(finished) <= 8
+    score(bundle, folder, tmp_path / "3", max_errors="30")
+    assert len(rows_of(tmp_path / "3")) == COUNT + 20
+
+
+@pytest.mark.parametrize("text", ["-1", "1.5", "many", "nan"])
+def test_what_is_no_number_of_errors_is_refused(text):
+    with pytest.raises(BatchError, match="needed is a number of images, or a share of them"):
+        allowed_errors(text, 100)
+
+
+def test_a_worker_that_was_killed_costs_nothing(whole, bundle, images, tmp_path):
+    score(bundle, images, tmp_path / "out", workers=2, scorer=DiesOnce)
+    assert shards(tmp_path / "out") == shards(whole)
+
+
+def test_an_image_that_kills_every_worker_is_a_row_with_an_error(whole, bundle, images, tmp_path):
+    run = score(bundle, images, tmp_path / "out", workers=1, scorer=DiesAlways)
+    rows, expected = rows_of(tmp_path / "out"), rows_of(whole)
+    (bad,) = [index for index, row in enumerate(rows) if row != expected[index]]
+    assert rows[bad]["path"].endswith("007.png")
+    assert rows[bad]["error"].startswith("The worker process was killed (signal 9) at this image, twice; it may need")
+    assert run.tally.errors == 2
+
+
+def test_workers_that_cannot_load_the_bundle_end_the_run(bundle, images, tmp_path):
+    with pytest.raises(BatchError, match=r"was killed \(signal 9\) while it loaded the bundle; .* --workers 1"):
+        score(bundle, images, tmp_path / "out", workers=1, scorer=DiesAtOnce)
+
+
+def test_a_bundle_that_changes_under_a_run_ends_it(bundle, images, tmp_path):
+    folder = shutil.copytree(bundle, tmp_path / "bundle")
+    run = ready(str(folder), images, tmp_path / "out")
+    shutil.rmtree(folder)
+    write_tiny_bundle(folder)
+    with pytest.raises(DermaLensError, match="The bundle has changed: SHA-256"):
+        run.work.scorer(run.work.bundle, run.work.options)
+
+
+def test_an_unknown_operating_point_is_refused_before_anything_is_written(bundle, images, tmp_path):
+    with pytest.raises(DermaLensError, match="No operating point 'best'"):
+        ready(bundle, images, tmp_path / "out", operating_point="best")
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_function_for_spark_makes_columns_of_paths(whole, bundle, images, classifier):
+    run = ready(bundle, images, whole)
+    columns = make_predict_fn(bundle)(np.array(keys_of(run.output, 0), dtype=object))
+    expected = pq.read_table(whole / "part-00000.parquet").to_pydict()
+    assert list(columns) == [name for name, _ in spark_columns(classifier.manifest.classes)]
+    assert columns["path"].tolist() == expected["path"]
+    assert columns["nv"].tolist() == expected["nv"]
+
+
+def test_images_that_go_together_get_the_answers_that_they_get_alone(images, classifier):
+    asked = Asked(classifier.operating_point())
+    paths = sorted(images.glob("[0-9bp]*.png"))
+    decoded = [(str(path), classifier.read(path.read_bytes(), asked)) for path in paths]
+    together = list(answers_together(classifier, decoded, asked))
+    assert [one.as_dict() for one in together] == [classifier.predict(path).as_dict() for path in paths]
+
+
+def test_a_gpu_that_is_not_there_is_one_line(bundle, images, tmp_path):
+    with pytest.raises(BatchError, match="ONNX Runtime has no GPU here"):
+        ready(bundle, images, tmp_path / "out", gpu=True)

@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import json
+
+from sqlalchemy import text
+from typer.testing import CliRunner
+
+from dermalens.cli.audit import app
+from dermalens.records.cases import keep
+from dermalens.records.errors import AuditBroken
+from dermalens.records.place import default_url
+from dermalens.records.store import opened
+from tests.records.made_case import OWNER, new_case
+
+
+def run(folder, *words):
+    words = ["verify", *words, "--data-folder", str(folder)]
+    return CliRunner().invoke(app, words, env={"DERMALENS_DATABASE_URL": None})
+
+
+def test_a_whole_log_gives_its_head_to_be_noted(tmp_path):
+    with opened(default_url(tmp_path), tmp_path) as records:
+        for _ in range(2):
+            keep(records, OWNER, new_case())
+    found = json.loads(run(tmp_path, "--json").stdout)
+    assert found["entries"] == 2
+    assert run(tmp_path).stdout == f"2 entries, unbroken\nhead {found['head']}\n"
+    assert "Note the head elsewhere" in run(tmp_path).stderr
+    assert run(tmp_path, "--noted", found["head"]).exit_code == 0
+    assert "cut off" in str(run(tmp_path, "--noted", "f" * 64).exception)
+
+
+def test_a_changed_entry_is_named(tmp_path):
+    with opened(default_url(tmp_path), tmp_path) as records:
+        keep(records, OWNER, new_case())
+        with records.engine.begin() as connection:
+            connection.execute(text("DROP TRIGGER audit_entries_keep_UPDATE"))
+            connection.execute(text("UPDATE audit_entries SET owner = 'x'"))
+    error = run(tmp_path).exception
+    assert isinstance(error, AuditBroken)
+    assert "Entry 1" in str(error)

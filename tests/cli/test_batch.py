@@ -1,0 +1,193 @@
+"""`dermalens batch` as it is typed: killed, interrupted, on a full disk."""
+
+from __future__ import annotations
+
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+import time
+
+import fsspec
+import psutil
+import pytest
+from typer.testing import CliRunner
+
+from dermalens.cli.main import app
+from tests.batch.drawn import draw, shards
+from tests.tiny_bundle import write_equipped_bundle
+
+LIMITS = "Limits: Not a medical device. Knows seven colours.\n"
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A folder with `bundle` and `images`."""
+    folder = tmp_path_factory.mktemp("batch")
+    write_equipped_bundle(folder / "bundle")
+    draw(folder / "images")
+    return folder
+
+
+def words(place, out, *more):
+    source = ["batch", str(place / "images"), str(out), "--bundle", str(place / "bundle")]
+    return [*source, "--shard-size", "5", "--workers", "1", *map(str, more)]
+
+
+def typed(place, out, *more):
+    return CliRunner(env={"COLUMNS": "200"}).invoke(app, words(place, out, *more))
+
+
+def started(place, out, *more, **options):
+    command = [sys.executable, "-m", "dermalens", *words(place, out, *more)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
+
+
+def wait_for(condition, seconds=30):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.005)
+
+
+@pytest.fixture(scope="module")
+def whole(place):
+    """What a run that nothing came between says; its output is `whole`."""
+    return typed(place, place / "whole", "--workers", 0)
+
+
+def test_a_summary_stands_on_standard_output_and_errors_make_two(whole, place):
+    assert whole.exit_code == 2
+    first, second = whole.stdout.splitlines()
+    counts = "6 abstain, 10 reassure, 20 refer, 1 with an error"
+    assert first == f"37 images in 8 shards in {place / 'whole'}: {counts}"
+    assert second.startswith("37 of them now, in ")
+    error = f"error: 1 of 37 images have an error, their rows say why: {place / 'images' / 'bad.jpg'}\n"
+    assert whole.stderr == LIMITS + error
+
+
+def test_a_run_without_errors_ends_with_zero(place, tmp_path):
+    result = typed(place, tmp_path / "out", "--workers", 0, "--format", "csv", "--prevalence", 0.1)
+    assert "cannot be shifted" in result.stderr
+    (tmp_path / "list.csv").write_text(f"image\n{place}/images/001.png\n")
+    given = ["batch", str(tmp_path / "list.csv"), str(tmp_path / "out"), "--bundle", str(place / "bundle")]
+    result = CliRunner().invoke(app, [*given, "--workers", "0", "--list-column", "image", "--format", "csv"])
+    assert (result.exit_code, result.stderr) == (0, LIMITS)
+
+
+def test_a_finished_run_has_nothing_to_do(whole, place):
+    before = shards(place / "whole")
+    result = typed(place, place / "whole")
+    assert result.exit_code == 2
+    assert "All of them were there already" in result.stdout
+    assert shards(place / "whole") == before
+
+
+def test_a_run_killed_at_any_moment_goes_on_and_ends_with_the_same_bytes(whole, place, tmp_path):
+    moments = random.Random(6)
+    for _ in range(4):
+        process = started(place, tmp_path / "out")
+        time.sleep(moments.uniform(0.5, 1.6))
+        children = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
+        process.kill()
+        process.communicate()
+        _, alive = psutil.wait_procs(children, timeout=10)
+        assert alive == []
+    done = started(place, tmp_path / "out")
+    assert done.communicate(timeout=60)[1].startswith(LIMITS)
+    assert done.returncode == 2
+    assert shards(tmp_path / "out") == shards(place / "whole")
+
+
+def test_a_run_killed_between_two_shards_keeps_the_first(whole, place, tmp_path):
+    out = tmp_path / "out"
+    process = started(place, out)
+    wait_for((out / "part-00000.parquet").exists)
+    process.kill()
+    process.communicate()
+    first = (out / "part-00000.parquet").stat().st_mtime_ns
+    assert started(place, out).communicate(timeout=60)[0].startswith("37 images in 8 shards")
+    assert (out / "part-00000.parquet").stat().st_mtime_ns == first
+    assert shards(out) == shards(place / "whole")
+
+
+def test_control_c_is_one_line_that_says_how_to_go_on(place, tmp_path):
+    out = tmp_path / "out"
+    process = started(place, out, "--shard-size", "1", start_new_session=True)
+    wait_for((out / "part-00000.parquet").exists)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the workers as well
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert said.removeprefix(LIMITS).startswith("Interrupted. ")
+    assert said.endswith(f" of 37 shards are finished in {out}. The same command goes on from there.\n")
+    assert said.count("\n") == 2
+
+
+def test_a_full_disk_is_one_line_and_finished_shards_stay(place, tmp_path):
+    folder = tmp_path / "in"
+    for number in range(3):
+        name = "short" if number < 2 else "very-long-" * 20
+        (folder / f"{number}-{name}").mkdir(parents=True)
+        for image in range(10):
+            (folder / f"{number}-{name}" / f"{image}.png").write_bytes((place / "images" / "001.png").read_bytes())
+
+    def run(limit=None):
+        given = ["batch", str(folder), str(tmp_path / "out"), "--bundle", str(place / "bundle"), "--format", "csv"]
+        return subprocess.run(
+            [sys.executable, "-m", "dermalens", *given, "--shard-size", "10", "--workers", "1"],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            preexec_fn=limit,
+        )
+
+    done = run(lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4800, 4800)))
+    assert done.returncode == 2
+    assert "part-00002.csv cannot be written: File too large. What is finished stays; the same" in done.stderr
+    assert done.stderr.count("\n") == 2
+    assert sorted(path.name for path in (tmp_path / "out").glob("part-*")) == ["part-00000.csv", "part-00001.csv"]
+    assert run().returncode == 0
+    assert len(list((tmp_path / "out").glob("part-*"))) == 3
+
+
+def test_what_cannot_begin_is_one_line(place, tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").write_text("x")
+    for given, said in {
+        (tmp_path / "empty", tmp_path / "out"): "has no images",
+        (tmp_path / "none", tmp_path / "out"): "none does not exist. Needed is a folder or a glob",
+        (place / "images", tmp_path / "file"): "is a file; name a folder for the shards",
+        ("quux://b", tmp_path / "out"): "quux:// is no storage that fsspec knows",
+        (place / "images", "quux://b"): "quux:// is no storage that fsspec knows",
+        ("memory://b", tmp_path / "out"): "only this process can see; add --workers 0",
+        (place / "images", tmp_path / "out", "--gpus", "1"): "add --engine ray",
+        (place / "images", tmp_path / "out", "--max-errors", "x"): "--max-errors x given; needed is a number",
+        (place / "images", tmp_path / "out", "--prevalence", "7"): "7",
+    }.items():
+        result = CliRunner().invoke(app, ["batch", *map(str, given), "--bundle", str(place / "bundle")])
+        assert result.exit_code == 2
+        assert result.stderr.startswith("error: ")
+        assert said in result.stderr
+        assert result.stderr.count("\n") == 1
+        assert not (tmp_path / "out").exists()
+
+
+def test_a_bucket_may_be_source_and_output(place):
+    filesystem = fsspec.filesystem("memory")
+    filesystem.pipe_file("/data/a.png", (place / "images" / "001.png").read_bytes())
+    try:
+        given = ["batch", "memory://data", "memory://scores", "--bundle", str(place / "bundle"), "--workers", "0"]
+        result = CliRunner().invoke(app, given)
+        assert result.exit_code == 0
+        assert filesystem.exists("/scores/part-00000.parquet")
+    finally:
+        filesystem.rm("/", recursive=True)
+
+
+def test_without_its_packages_the_line_to_type_is_given(monkeypatch, place, tmp_path):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    result = typed(place, tmp_path / "out")
+    assert result.exit_code == 2
+    assert result.stderr == "error: dermalens batch needs an optional part: pip install 'dermalens[batch]'\n"

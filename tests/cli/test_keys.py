@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import json
+
+from typer.testing import CliRunner
+
+from dermalens.cli.keys import app
+from dermalens.core.errors import DermaLensError
+from dermalens.records.keys import check_key
+from dermalens.records.place import default_url
+from dermalens.records.store import opened
+
+
+def run(folder, *words):
+    return CliRunner().invoke(app, [*words, "--data-folder", str(folder)], env={"DERMALENS_DATABASE_URL": None})
+
+
+def test_a_key_is_printed_once_alone_on_standard_output_and_opens(tmp_path):
+    made = run(tmp_path, "create", "--name", "Ward 3", "--scopes", "predict, records", "--rate-per-minute", "30")
+    text = made.stdout.strip()
+    with opened(default_url(tmp_path), tmp_path) as records:
+        key = check_key(records, text)
+    assert (key.name, key.scopes, key.rate_per_minute) == ("Ward 3", ("predict", "records"), 30)
+    assert text not in made.stderr
+    assert f"dermalens keys revoke {key.id}" in made.stderr
+
+
+def test_a_revoked_key_is_listed_as_such_and_opens_no_more(tmp_path):
+    text = run(tmp_path, "create", "--name", "Ward 3").stdout.strip()
+    (listed,) = json.loads(run(tmp_path, "list", "--json").stdout)
+    assert (listed["name"], listed["scopes"], listed["revoked"]) == ("Ward 3", ["predict"], None)
+    assert "valid" in run(tmp_path, "list").stdout
+    assert run(tmp_path, "revoke", listed["id"]).exit_code == 0
+    shown = run(tmp_path, "list").stdout
+    assert "revoked 2" in shown
+    assert text.split("_", 2)[2] not in shown
+    with opened(default_url(tmp_path), tmp_path) as records:
+        assert check_key(records, text) is None
+
+
+def test_mistakes_are_told_in_one_line(tmp_path):
+    for words in (["create", "--name", "x", "--scopes", "root"], ["revoke", "0123"]):
+        error = run(tmp_path, *words).exception
+        assert isinstance(error, DermaLensError)
+        assert "\n" not in str(error)
+    assert "dermalens keys create" in run(tmp_path, "list").stderr

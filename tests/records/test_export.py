@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import base64
+import io
+import json
+import zipfile
+
+from dermalens.records import cases
+from dermalens.records.cases import keep
+from dermalens.records.export import export_json, export_zip
+from dermalens.records.feedback import add_feedback
+from tests.records.made_case import OWNER, drawn, new_case
+
+
+def exported(records):
+    return json.loads(b"".join(export_json(records, OWNER)))
+
+
+def test_an_empty_record_is_exported_as_a_document_without_cases(records):
+    assert exported(records)["cases"] == []
+
+
+def test_the_export_holds_all_that_was_kept_of_its_owner(records, monkeypatch):
+    monkeypatch.setattr("dermalens.records.export._PAGE", 2)
+    kept = [keep(records, OWNER, new_case(note=f"Größe {number}", lesion="arm")) for number in range(3)]
+    keep(records, "0123456789ab", new_case())
+    add_feedback(records, OWNER, kept[0].id, kind="other", label="nv", comment="see")
+    document = exported(records)
+    assert (document["format"], document["version"]) == ("dermalens-cases", 1)
+    assert [case["id"] for case in document["cases"]] == [case.id for case in reversed(kept)]
+    first = document["cases"][-1]
+    assert (first["note"], first["lesion"], first["consent"]) == ("Größe 0", "arm", "Keep this case.")
+    assert first["patient"] == {"age_years": 54.0, "sex": "female", "site": "left forearm"}
+    assert first["answer"] == kept[0].answer
+    assert [(one["kind"], one["label"], one["comment"]) for one in first["feedback"]] == [("other", "nv", "see")]
+    assert base64.b64decode(first["embedding_float32_base64"]) == new_case().embedding
+
+
+def test_the_zip_has_each_image_once_under_the_name_in_the_document(records):
+    kept = [keep(records, OWNER, new_case(image=drawn(code))) for code in ("mel", "nv", "mel")]
+    stream = io.BytesIO()
+    export_zip(records, OWNER, stream)
+    with zipfile.ZipFile(stream) as archive:
+        assert archive.testzip() is None
+        names = archive.namelist()
+        document = json.loads(archive.read("cases.json"))
+        assert sorted(names) == sorted({"cases.json", *(case["image"] for case in document["cases"])})
+        assert len(names) == 3
+        assert archive.read(document["cases"][0]["image"]) == cases.image_of(records, OWNER, kept[-1].id)

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import text
+
+from dermalens.records.errors import BadValue, NotKept
+from dermalens.records.keys import check_key, create_key, find_key, keys, revoke_key
+
+
+def test_a_key_opens_until_it_is_revoked(records):
+    key, secret = create_key(records, name="Ward 3", scopes=["records", "predict"], rate_per_minute=30)
+    assert (key.name, key.scopes, key.rate_per_minute, key.revoked) == ("Ward 3", ("predict", "records"), 30, None)
+    assert secret.startswith(f"dl_{key.id}_")
+    assert check_key(records, secret) == key == find_key(records, key.id)
+    revoke_key(records, key.id)
+    revoke_key(records, key.id)
+    assert check_key(records, secret) is None
+    assert find_key(records, key.id).revoked is not None
+
+
+@pytest.mark.parametrize("change", [lambda s: s[:-1], lambda s: s + "x", lambda s: "", lambda s: s.replace("dl_", "")])
+def test_a_text_that_is_not_quite_the_key_opens_nothing(records, change):
+    _, secret = create_key(records, name="Ward 3", scopes=["predict"])
+    assert check_key(records, change(secret)) is None
+
+
+@pytest.mark.parametrize("text", ["dl__", "dl_a_b", "dl_\0_x", "dl_ä_x", "\ud800", "dl_0123456789ab_\ud800", "_" * 99])
+def test_an_unknown_or_malformed_key_opens_nothing(records, text):
+    assert check_key(records, text) is None
+
+
+def test_the_secret_is_not_stored(records):
+    _, secret = create_key(records, name="Ward 3", scopes=["predict"])
+    with records.reading() as session:
+        stored = str(session.execute(text("SELECT * FROM keys")).all())
+    assert "Ward 3" in stored
+    assert secret.split("_", 2)[2] not in stored
+
+
+def test_keys_are_listed_the_oldest_first(records):
+    made = [create_key(records, name=name, scopes=["admin"])[0] for name in ("one", "two", "one")]
+    assert keys(records) == tuple(made)
+
+
+@pytest.mark.parametrize(
+    ("scopes", "rate"), [([], 1), (["predict", "root"], 1), (["predict"], 0), (["predict"], 10**9)]
+)
+def test_a_key_that_makes_no_sense_is_refused(records, scopes, rate):
+    with pytest.raises(BadValue):
+        create_key(records, name="x", scopes=scopes, rate_per_minute=rate)
+    assert keys(records) == ()
+
+
+def test_an_unknown_key_cannot_be_revoked(records):
+    with pytest.raises(NotKept, match="no key 0123"):
+        revoke_key(records, "0123")

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from dermalens.records import audit, cases
+from dermalens.records.cases import Wanted, keep
+from dermalens.records.errors import BadValue
+from dermalens.records.images import only_pixels
+from dermalens.records.jobs import add_job, find_job, finish_item, next_item
+from dermalens.records.retention import Swept, purge, sweep
+from tests.records.made_case import OWNER, drawn, files, new_case
+
+
+def later(**interval):
+    return datetime.now(UTC) + timedelta(**interval)
+
+
+def test_purge_deletes_by_age_cases_of_every_owner_and_finished_jobs(records):
+    for owner in (OWNER, "0123456789ab"):
+        keep(records, owner, new_case(lesion="arm"))
+    done, waiting = (add_job(records, OWNER, [("a", b"a")], {}) for _ in range(2))
+    finish_item(records, done.id, 0, answer={})
+    assert purge(records, days=30, now=later(days=29)) == 0
+    assert purge(records, days=30, now=later(days=31)) == 3
+    assert cases.search(records, OWNER, Wanted()).cases == ()
+    assert find_job(records, OWNER, waiting.id).state == "waiting"
+    assert files(records) == {f"{waiting.id}-0"}
+    actions = [entry.action for entry in audit.entries(records)]
+    assert (actions.count("case.purge"), actions.count("job.purge")) == (2, 1)
+    audit.verify(records)
+
+
+def test_purge_keeps_an_image_that_a_younger_case_has(records):
+    keep(records, OWNER, new_case())
+    border = datetime.now(UTC)
+    young = keep(records, OWNER, new_case())
+    assert purge(records, days=1, now=border + timedelta(days=1)) == 1
+    assert cases.image_of(records, OWNER, young.id)
+
+
+def test_purge_of_more_than_one_batch_deletes_all(on_sqlite, monkeypatch):
+    monkeypatch.setattr("dermalens.records.retention._BATCH", 2)
+    for _ in range(5):
+        keep(on_sqlite, OWNER, new_case())
+    assert purge(on_sqlite, days=1, now=later(days=2)) == 5
+    assert files(on_sqlite) == set()
+
+
+def test_a_retention_of_no_days_is_refused(records):
+    with pytest.raises(BadValue):
+        purge(records, days=0)
+
+
+def test_the_janitor_removes_what_nobody_refers_to_when_it_is_old(records):
+    case = keep(records, OWNER, new_case())
+    job = add_job(records, OWNER, [("a", b"a")], {})
+    orphan = records.images.put(only_pixels(drawn("nv")))
+    (records.images.temporary / "killed").write_bytes(b"half")
+    (records.spool / f"{'0' * 32}-0").write_bytes(b"of no job")
+    before = files(records)
+    assert sweep(records) == Swept(0, 0, 0)
+    assert files(records) == before
+    assert sweep(records, now=later(seconds=61)) == Swept(1, 1, 1)
+    assert files(records) == {f"{case.image_sha256}.png", f"{job.id}-0"}
+    assert not records.images.has(orphan)
+    assert next_item(records)[2] == b"a"
+
+
+def test_a_case_whose_image_was_swept_before_its_row_came_gets_it_again(records):
+    """The janitor between the first write and the commit: as a reader of the image would, look for it at the end."""
+    store = records.images
+    png = only_pixels(drawn())
+    sha256 = store.put(png)
+    sweep(records, age_seconds=0)
+    assert not store.has(sha256)
+    case = keep(records, OWNER, new_case())
+    assert cases.image_of(records, OWNER, case.id) == png

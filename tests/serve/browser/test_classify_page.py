@@ -1,0 +1,187 @@
+"""From an image to its answer, in a real browser."""
+
+from __future__ import annotations
+
+import io
+import re
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from dermalens.core.square import Square
+from dermalens.predict.classifier import load
+from tests.serve.browser.watched import IRREGULAR, MOLE, Watched
+from tests.tiny_bundle import page as chessboard
+
+
+def choose(page: Page, image: object = IRREGULAR) -> None:
+    page.set_input_files("#image", image)  # type: ignore[arg-type]
+    expect(page.locator("#crop")).to_be_visible()
+
+
+def ask(page: Page) -> None:
+    page.get_by_role("button", name="Get the answer").click()
+    expect(page.locator("article.answer")).to_be_visible()
+
+
+def as_file(picture: Image.Image, name: str) -> dict[str, object]:
+    stream = io.BytesIO()
+    picture.save(stream, "PNG")
+    return {"name": name, "mimeType": "image/png", "buffer": stream.getvalue()}
+
+
+def test_a_chosen_image_is_shown_at_once_and_answered_on_request(watched: Watched):
+    page = watched.open("/")
+    choose(page)
+    assert page.evaluate("document.getElementById('preview').naturalWidth") > 0
+    ask(page)
+    expect(page.locator(".verdict-title")).to_be_focused()
+    assert page.locator("article.answer").get_attribute("data-verdict") in ("refer", "reassure")
+    expect(page.locator("article.answer")).to_contain_text(re.compile("What to (do next|watch for)"))
+    expect(page.locator("article.answer")).to_contain_text("Not a medical device")
+
+
+def test_the_answer_of_the_page_is_that_of_the_classifier(watched: Watched):
+    page = watched.open("/")
+    choose(page)
+    ask(page)
+    expected = load().predict(IRREGULAR)
+    assert page.locator("article.answer").get_attribute("data-verdict") == expected.decision
+    shown = page.locator("article.answer").inner_text()
+    assert f"{100 * expected.probabilities[expected.diagnosis]:.1f}%" in shown
+
+
+def test_the_square_is_moved_and_zoomed_and_is_what_is_sent(watched: Watched):
+    page = watched.open("/")
+    choose(page)
+    whole = page.locator("#square").bounding_box()
+    page.locator("#square").focus()
+    for _ in range(3):
+        page.keyboard.press("+")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowDown")
+    smaller = page.locator("#square").bounding_box()
+    assert whole
+    assert smaller
+    assert smaller["width"] < whole["width"]
+    page.mouse.move(smaller["x"] + smaller["width"] / 2, smaller["y"] + smaller["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(smaller["x"] + smaller["width"] / 2 - 20, smaller["y"] + smaller["height"] / 2 - 10, steps=4)
+    page.mouse.up()
+    moved = page.locator("#square").bounding_box()
+    assert moved
+    assert moved["x"] < smaller["x"]
+    left, upper, side = map(float, page.input_value("#square-value").split(","))
+    ask(page)
+    expected = load().predict(IRREGULAR, square=Square(left, upper, side))
+    shown = page.locator("article.answer").inner_text()
+    assert f"{100 * expected.probabilities[expected.diagnosis]:.1f}%" in shown
+    assert expected.probabilities != load().predict(IRREGULAR).probabilities
+    with Image.open(IRREGULAR) as picture:
+        width, height = picture.size
+    assert 0 < side < min(width, height)
+    assert left >= 0
+    assert upper >= 0
+    assert left + side <= width
+    assert upper + side <= height
+
+
+def test_heat_map_and_outline_are_layers_with_a_slider(watched: Watched):
+    page = watched.open("/")
+    choose(page)
+    ask(page)
+    heat, outline = page.locator(".layer-heat"), page.locator(".layer-outline")
+    expect(heat).to_be_visible()
+    before = heat.evaluate("one => getComputedStyle(one).opacity")
+    page.locator("#heat-opacity").focus()
+    page.keyboard.press("Home")
+    assert float(heat.evaluate("one => getComputedStyle(one).opacity")) == 0 < float(before)
+    page.locator("#show-heat").uncheck()
+    expect(heat).to_be_hidden()
+    if outline.count():
+        page.locator("#show-outline").uncheck()
+        expect(outline).to_be_hidden()
+
+
+def test_a_picture_that_is_no_lesion_gets_no_numbers(watched: Watched):
+    page = watched.open("/")
+    choose(page, as_file(chessboard((600, 450)), "page.png"))
+    ask(page)
+    answer = page.locator("article.answer")
+    assert answer.get_attribute("data-verdict") == "abstain"
+    assert not re.search(r"\d\s?%", answer.locator(".verdict").inner_text())
+    expect(answer.locator("#classes-title")).to_have_count(0)
+
+
+def test_a_file_that_is_no_image_is_said_in_plain_words(watched: Watched):
+    watched.expected.append("415")
+    page = watched.open("/")
+    page.set_input_files("#image", {"name": "letter.jpg", "mimeType": "image/jpeg", "buffer": b"Dear doctor"})
+    page.get_by_role("button", name="Get the answer").click()
+    expect(page.get_by_text(re.compile("needed is JPEG, PNG")).first).to_be_visible()
+
+
+def test_nothing_chosen_is_said_before_anything_is_sent(watched: Watched):
+    page = watched.open("/")
+    page.get_by_role("button", name="Get the answer").click()
+    expect(page.locator("#form-error")).to_contain_text("No image was chosen")
+
+
+def test_an_image_can_be_pasted_and_dropped(watched: Watched):
+    page = watched.open("/")
+    data = list(MOLE.read_bytes())
+    script = """([kind, bytes]) => {
+      const data = new DataTransfer();
+      data.items.add(new File([new Uint8Array(bytes)], 'mole.jpg', {type: 'image/jpeg'}));
+      const target = kind === 'paste' ? document : document.getElementById('drop');
+      const options = {bubbles: true, cancelable: true};
+      target.dispatchEvent(kind === 'paste' ? new ClipboardEvent('paste', {...options, clipboardData: data})
+                                            : new DragEvent('drop', {...options, dataTransfer: data}));
+    }"""
+    for kind in ("paste", "drop"):
+        page.reload()
+        page.evaluate(script, [kind, data])
+        expect(page.locator("#crop")).to_be_visible()
+
+
+@pytest.mark.parametrize("watched", [{"java_script_enabled": False}], indirect=True)
+def test_the_form_works_without_script(watched: Watched):
+    page = watched.open("/")
+    page.set_input_files("#image", IRREGULAR)
+    page.get_by_role("button", name="Get the answer").click()
+    expect(page.locator("article.answer")).to_contain_text(re.compile("What to (do next|watch for)"))
+
+
+def test_the_whole_way_by_keyboard_alone(watched: Watched):
+    watched.page.on("filechooser", lambda chooser: chooser.set_files(IRREGULAR))
+    page = watched.open("/")
+    page.keyboard.press("Tab")
+    expect(page.locator(".skip")).to_be_focused()
+    page.keyboard.press("Enter")
+    reached: list[str] = []
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        reached.append(page.evaluate("document.activeElement.id"))
+        if reached[-1] == "image":
+            page.keyboard.press("Space")
+            expect(page.locator("#crop")).to_be_visible()
+        if reached[-1] == "send":
+            break
+    assert {"image", "square", "send"} <= set(reached)
+    page.keyboard.press("Enter")
+    expect(page.locator(".verdict-title")).to_be_focused()
+
+
+def test_the_language_is_changed_and_stays(watched: Watched):
+    page = watched.open("/")
+    page.get_by_role("button", name="Deutsch").click()
+    assert page.locator("html").get_attribute("lang") == "de"
+    page.set_input_files("#image", IRREGULAR)
+    page.get_by_role("button", name=re.compile("Antwort|Auswerten|Ergebnis|Einschätzung")).click()
+    expect(page.locator("article.answer")).to_be_visible()
+    assert "Medizinprodukt" in page.locator("article.answer").inner_text()
+    watched.open("/help")
+    assert page.locator("html").get_attribute("lang") == "de"
+    page.get_by_role("button", name="English").click()
+    assert page.locator("html").get_attribute("lang") == "en"

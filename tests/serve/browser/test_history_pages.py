@@ -1,0 +1,109 @@
+"""What is kept: found, changed, compared, taken away and deleted, in a real browser."""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
+
+from tests.serve.browser.watched import IRREGULAR, MOLE, Watched
+
+
+def keep(watched: Watched, image: Path, *, lesion: str, note: str = "") -> str:
+    """Classify and keep an image; the path of its case."""
+    page = watched.open("/")
+    page.set_input_files("#image", image)
+    expect(page.locator("#crop")).to_be_visible()
+    page.locator("#keep").check()
+    page.locator(".keep-more summary").click()
+    page.locator("#lesion").fill(lesion)
+    page.locator("#note").fill(note)
+    page.get_by_role("button", name="Get the answer").click()
+    link = page.get_by_role("link", name="Open the case")
+    expect(link).to_be_visible()
+    return str(link.get_attribute("href"))
+
+
+def rows(page: Page) -> int:
+    return page.locator("table.cases tbody tr").count()
+
+
+def test_nothing_is_kept_unless_it_is_asked_for(watched: Watched):
+    page = watched.open("/history")
+    before = rows(page)
+    watched.open("/")
+    page.set_input_files("#image", IRREGULAR)
+    page.get_by_role("button", name="Get the answer").click()
+    expect(page.locator("article.answer")).to_be_visible()
+    watched.open("/history")
+    assert rows(page) == before
+
+
+def test_a_kept_case_is_found_annotated_judged_and_deleted(watched: Watched):
+    word = uuid.uuid4().hex
+    case = keep(watched, IRREGULAR, lesion="", note=f"<b>{word}</b> after the holidays")
+    page = watched.open(f"/history?text={word}")
+    assert rows(page) == 1
+    expect(page.locator("table.cases")).to_contain_text(f"<b>{word}</b>")
+    page.locator("table.cases tbody th a").click()
+    assert page.url.endswith(case)
+    page.locator("#note").fill(f"{word} seen again")
+    page.get_by_role("button", name="Keep the note").click()
+    expect(page.locator("#note")).to_have_value(f"{word} seen again")
+    page.locator("#kind-histology").check()
+    page.locator("#feedback-label").select_option("nv")
+    page.get_by_role("button", name="Send feedback").click()
+    expect(page.locator(".feedback-list")).to_be_visible()
+    answer = page.request.get(f"{watched.address}{case}/answer.json").json()
+    assert answer["answer"]["decision"] in ("refer", "reassure")
+    picture = f"{watched.address}{case}/image"
+    assert page.request.get(picture).ok
+    page.get_by_role("link", name="Delete this case").click()
+    page.get_by_role("button", name="Yes, delete it for good").click()
+    watched.open(f"/history?text={word}")
+    assert rows(page) == 0
+    assert page.request.get(picture).status == 404
+
+
+def test_two_images_of_a_lesion_are_compared(watched: Watched):
+    lesion = f"left arm {uuid.uuid4().hex[:6]}"
+    for image in (MOLE, IRREGULAR):
+        case = keep(watched, image, lesion=lesion)
+    page = watched.open(case)
+    page.get_by_role("link", name=lesion).first.click()
+    expect(page.locator("h1")).to_contain_text(lesion)
+    assert page.locator(".over-time img").count() == 2
+    assert page.locator(".over-time img").evaluate_all("all => all.every(one => one.naturalWidth > 0)")
+    expect(page.locator("#change-title")).to_be_visible()
+    assert page.locator("svg.line circle").count() == 2
+
+
+def test_everything_can_be_taken_away(watched: Watched):
+    word = uuid.uuid4().hex
+    keep(watched, MOLE, lesion="", note=word)
+    page = watched.open("/history")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="JSON").click()
+    content = json.loads(Path(download.value.path()).read_text())
+    assert word in json.dumps(content)
+    with page.expect_download() as archive:
+        page.get_by_role("link", name=re.compile("ZIP")).click()
+    assert Path(archive.value.path()).read_bytes().startswith(b"PK")
+
+
+def test_a_report_is_one_page(watched: Watched):
+    case = keep(watched, IRREGULAR, lesion="")
+    report = watched.page.request.get(f"{watched.address}{case}/report.pdf")
+    assert report.headers["content-type"] == "application/pdf"
+    assert report.body().startswith(b"%PDF")
+    assert len(re.findall(rb"/Type /Page\b", report.body())) == 1
+
+
+def test_a_case_that_does_not_exist_is_a_friendly_page(watched: Watched):
+    watched.expected.append("404")
+    page = watched.open(f"/cases/{uuid.uuid4().hex}")
+    expect(page.locator("h1")).to_be_visible()
+    assert "Traceback" not in page.content()

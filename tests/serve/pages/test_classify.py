@@ -1,0 +1,170 @@
+"""The page that takes an image, and its answer."""
+
+import pytest
+
+from dermalens.core.bundle import Calibration
+from dermalens.data.index import Row
+from dermalens.predict.classifier import load
+from dermalens.predict.similar_build import build_gallery
+from tests.serve.conftest import encoded
+from tests.serve.pages.conftest import FRAGMENT, GERMAN, HTML
+from tests.tiny_bundle import lesion, tiny_graph, write_tiny_bundle
+
+
+def test_the_form_offers_what_the_bundle_has(client):
+    text = client.get("/", headers=HTML).text
+    assert 'name="operating_point"' in text
+    assert "Finds 95% of the malignant lesions" in text
+    assert 'name="prevalence"' in text
+    assert 'name="millimetres_per_pixel"' in text
+    assert 'name="keep"' in text
+    assert "nothing is kept" in text
+
+
+def test_without_records_there_is_no_tick_and_no_history(client_with):
+    text = client_with(records=False).get("/", headers=HTML).text
+    assert 'name="keep"' not in text
+    assert "/history" not in text
+
+
+def test_without_a_script_the_form_gives_a_whole_page(client, mel, ask):
+    response = ask(client, mel)
+    assert response.status_code == 200
+    assert response.text.startswith("<!doctype html>")
+    assert "Show this lesion to a dermatologist" in response.text
+
+
+def test_the_empty_second_file_field_of_a_browser_is_no_second_image(client, mel):
+    files = [("image", ("a.png", mel, "image/png")), ("image", ("", b"", "application/octet-stream"))]
+    assert "Show this lesion" in client.post("/answer", files=files, headers=HTML).text
+
+
+def test_the_module_gets_a_fragment(client, mel, ask):
+    response = ask(client, mel, FRAGMENT)
+    assert response.text.lstrip().startswith("<article")
+    assert "<html" not in response.text
+
+
+def test_a_probable_melanoma_is_seen_within_two_weeks(client, mel, ask):
+    text = ask(client, mel, FRAGMENT).text
+    assert "Within two weeks" in text
+    assert "NICE NG12" in text
+    assert "without waiting" in text
+
+
+def test_a_basal_cell_carcinoma_is_an_ordinary_appointment(client, ask):
+    text = ask(client, encoded(lesion("bcc")), FRAGMENT).text
+    assert "In the next weeks" in text
+    assert "Within two weeks" not in text
+
+
+def test_a_reassuring_answer_says_what_to_watch_for(client, naevus, ask):
+    text = ask(client, naevus, FRAGMENT).text
+    assert "No referral from this image alone" in text
+    assert all(f"{letter}, " in text for letter in "ABCDE")
+
+
+def test_the_answer_has_classes_layers_measures_and_limits(client, mel, ask):
+    text = ask(client, mel, FRAGMENT, prevalence="3,5", millimetres_per_pixel="0.05").text
+    assert text.count('class="bar"') == 7
+    assert "Basal cell skin cancer" in text
+    assert text.count("data:image/png;base64,") == 2
+    assert 'class="outline-light"' in text
+    assert "Asymmetry" in text
+    assert " mm" in text
+    assert "positive predictive value" in text
+    assert "Where 3.5% of the lesions are malignant" in text
+    assert "Knows seven colours." in text
+    assert "Not a medical device" in text
+
+
+def test_an_answer_that_abstains_has_no_class_and_no_number(client, chessboard, ask):
+    text = ask(client, chessboard, FRAGMENT).text
+    assert "This image cannot be judged" in text
+    assert "How to take a better image" in text
+    for absent in ('class="bar"', "malignant probability", "%", "data:image", "Melanoma", "naevus"):
+        assert absent not in text
+
+
+def test_the_square_is_the_one_that_was_chosen(client, mel, ask):
+    assert "50 × 50 pixels" not in ask(client, mel, FRAGMENT).text
+    text = ask(client, mel, FRAGMENT, square="10,20,80").text
+    assert "80 × 80 pixels of the original" in text
+
+
+@pytest.mark.parametrize("square", ["1,2", "a,b,c", "0,0,9999", "nan,0,50"])
+def test_a_square_outside_the_image_is_refused_in_words(client, mel, ask, square):
+    response = ask(client, mel, FRAGMENT, square=square)
+    assert response.status_code == 422
+    assert "quare" in response.text
+
+
+def test_a_number_that_is_none_is_named(client, mel, ask):
+    response = ask(client, mel, FRAGMENT, age_years="old")
+    assert response.status_code == 422
+    assert "“old” is not a number" in response.text
+
+
+def test_no_image_damaged_and_foreign_files_are_friendly_and_german(client, mel, ask):
+    none, damaged, foreign = (ask(client, data, {**FRAGMENT, **GERMAN}) for data in (b"", mel[:400], b"text"))
+    assert (none.status_code, damaged.status_code, foreign.status_code) == (422, 400, 415)
+    assert "Es wurde kein Bild ausgewählt" in none.text
+    assert "beschädigt oder abgeschnitten" in damaged.text
+    assert "Die Datei ist Text" in foreign.text
+
+
+def test_the_prevalence_of_the_clinic_is_remembered_in_the_browser(client_with, mel, ask):
+    client = client_with(workers=1)
+    cookie = ask(client, mel, prevalence="3,5").headers["set-cookie"]
+    assert "prevalence=0.035" in cookie
+    assert "HttpOnly" in cookie
+    assert 'name="prevalence" autocomplete="off" maxlength="8" value="3.5"' in client.get("/", headers=HTML).text
+    assert 'value="3,5"' in client.get("/", headers=GERMAN).text
+
+
+def test_a_busy_server_says_so_and_when_to_come_again(client_with, mel, ask):
+    client = client_with(workers=1)
+    client.app.state.running.pool.is_draining = True
+    response = ask(client, mel, FRAGMENT)
+    assert response.status_code == 503
+    assert int(response.headers["retry-after"]) > 0
+    assert "shutting down" in response.text
+
+
+def test_nothing_is_kept_without_the_tick(own, mel, ask):
+    ask(own, mel, note="do not keep", lesion="arm")
+    assert "No kept case fits" in own.get("/history", headers=HTML).text
+
+
+def test_an_answer_is_given_although_its_case_cannot_be_kept(own, mel, ask, tmp_path):
+    response = ask(own, mel, FRAGMENT, keep="yes", age_years="400")
+    assert response.status_code == 200
+    assert "The case was not kept. The age is 400 years" in response.text
+    assert "Show this lesion" in response.text
+
+
+def test_a_bundle_of_two_classes_is_answered_in_its_own_words(client_with, mel, ask, tmp_path):
+    calibration = Calibration(method="none", scale=[1.0] * 2, shift=[0.0, 0.0], n=0)
+    changes = {"classes": ["benign", "malignant"], "malignant": ["malignant"], "calibration": calibration}
+    write_tiny_bundle(tmp_path / "two", {"model.onnx": tiny_graph(classes=2)}, **changes)
+    client = client_with(bundle=tmp_path / "two", workers=1)
+    text = ask(client, mel, FRAGMENT).text
+    assert "It looks malignant" in text or "It looks benign" in text
+    assert 'class="bar"' not in text
+    assert "Outline" not in text
+    assert "Melanoma" not in text
+    assert 'name="millimetres_per_pixel"' not in client.get("/", headers=HTML).text
+    assert "Malignant lesion" in client.get("/help", headers=HTML).text
+
+
+def test_similar_cases_are_named_when_there_is_a_gallery(client_with, bundle_folder, mel, ask, tmp_path):
+    rows = []
+    for number, code in enumerate(("mel", "mel", "nv", "bcc")):
+        lesion(code).save(tmp_path / f"{number}.png")
+        rows.append(Row(f"lesion {number}", str(tmp_path / f"{number}.png"), code, f"l{number}"))
+    build_gallery(load(bundle_folder), rows, tmp_path / "cases.npz")
+    client = client_with(gallery=tmp_path / "cases.npz", workers=1)
+    text = ask(client, mel, FRAGMENT).text
+    assert "3 of the 4 most similar images of the gallery are malignant." in text
+    assert text.index("lesion 0") < text.index("lesion 2")
+    assert "Melanocytic naevus" in text.split("<caption")[1]

@@ -1,0 +1,156 @@
+"""Kept cases: found, read, changed, compared, taken away and erased."""
+
+import io
+import json
+import zipfile
+
+from tests.serve.pages.conftest import GERMAN, HTML
+
+EVIL = '<script>alert("x")</script>'
+
+
+def test_a_kept_case_is_found_by_decision_label_lesion_and_words(own, mel, naevus, keep):
+    first = keep(own, mel, note="itches", lesion="left arm")
+    second = keep(own, naevus, note="quiet")
+
+    def found(**fields):
+        text = own.get("/history", params=fields, headers=HTML).text
+        return [case for case in (first, second) if f'href="/cases/{case}"' in text]
+
+    assert found() == [first, second]
+    assert (found(decision="refer"), found(label="nv"), found(text="ITCH")) == ([first], [second], [first])
+    assert found(since="2000-01-01", until="2000-12-31") == []
+    assert found(since="2000-01-01", text="") == [first, second]
+
+
+def test_a_date_that_is_none_is_named_on_the_page(own):
+    response = own.get("/history", params={"since": "yesterday"}, headers=HTML)
+    assert response.status_code == 422
+    assert "“yesterday” is not a date" in response.text
+
+
+def test_a_cursor_that_is_none_is_refused(own):
+    assert own.get("/history", params={"after": "???"}, headers=HTML).status_code == 422
+
+
+def test_older_cases_are_on_the_next_page(own, mel, keep, monkeypatch):
+    monkeypatch.setattr("dermalens.serve.pages.history.CASES_PER_PAGE", 2)
+    kept = [keep(own, mel, note=f"number {n}") for n in range(3)]
+    first = own.get("/history", params={"text": "number"}, headers=HTML).text
+    address = first.split("Older cases")[0].rsplit('href="', 1)[1].split('"')[0].replace("&amp;", "&")
+    assert "text=number" in address
+    assert f"/cases/{kept[0]}" not in first
+    assert f"/cases/{kept[0]}" in own.get(address, headers=HTML).text
+
+
+def test_names_and_notes_are_text_and_never_markup(own, mel, keep):
+    case = keep(own, mel, note=EVIL, lesion=EVIL, site=EVIL)
+    own.post(f"/cases/{case}/feedback", data={"kind": "agree", "comment": EVIL}, headers=HTML)
+    lesion = own.get(f"/cases/{case}", headers=HTML).text.split('href="/lesions/')[1].split('"')[0]
+    for path in ("/", "/history", f"/cases/{case}", f"/lesions/{lesion}", f"/history?text={EVIL}"):
+        text = own.get(path, headers=HTML).text
+        assert "alert(" not in text or "&lt;script&gt;" in text
+        assert "<script>" not in text
+
+
+def test_the_case_page_has_answer_patient_and_square(own, mel, keep):
+    case = keep(own, mel, age_years="54", sex="female", site="back", square="10,20,80", note="since June")
+    text = own.get(f"/cases/{case}", headers=HTML).text
+    assert "Show this lesion to a dermatologist" in text
+    assert "since June" in text
+    assert ">54<" in text
+    assert ">female<" in text
+    assert ">back<" in text
+    assert 'x="10.0" y="20.0" width="80.0"' in text
+    assert "nothing is kept" in text
+
+
+def test_a_kept_case_that_abstains_shows_no_number(own, chessboard, keep):
+    case = keep(own, chessboard)
+    text = own.get(f"/cases/{case}", headers=HTML).text
+    assert "This image cannot be judged" in text
+    assert 'class="bar"' not in text
+    assert "%" not in text
+    row = own.get("/history", headers=HTML).text.split("<tbody>")[1]
+    assert "Cannot be judged" in row
+    assert "%" not in row
+
+
+def test_the_image_is_a_png_that_is_never_shown_as_a_page(own, mel, keep):
+    response = own.get(f"/cases/{keep(own, mel)}/image")
+    assert response.headers["content-type"] == "image/png"
+    assert response.headers["content-disposition"].startswith("attachment")
+
+
+def test_note_and_lesion_are_changed_by_their_forms(own, mel, keep):
+    case = keep(own, mel)
+    assert own.post(f"/cases/{case}/note", data={"note": "grown"}, headers=HTML).url.path == f"/cases/{case}"
+    text = own.post(f"/cases/{case}/lesion", data={"lesion": "heel"}, headers=HTML).text
+    assert "grown" in text
+    assert ">heel</a>" in text
+    assert "The name of the lesion is kept." in text
+    assert "/lesions/" not in own.post(f"/cases/{case}/lesion", data={"lesion": ""}, headers=HTML).text
+
+
+def test_feedback_is_kept_and_shown(own, mel, keep):
+    case = keep(own, mel)
+    form = {"kind": "histology", "label": "nv", "comment": "lab 7"}
+    text = own.post(f"/cases/{case}/feedback", data=form, headers=HTML).text
+    assert "Histology has a result: Melanocytic naevus" in text
+    assert "lab 7" in text
+
+
+def test_feedback_without_a_diagnosis_is_refused_in_the_language_of_the_page(own, mel, keep):
+    case = keep(own, mel)
+    response = own.post(f"/cases/{case}/feedback", data={"kind": "other"}, headers=GERMAN)
+    assert response.status_code == 422
+    assert "Wählen Sie aus, welche Klasse Sie meinen" in response.text
+
+
+def test_a_case_is_erased_only_after_a_second_question(own, mel, keep):
+    case = keep(own, mel)
+    assert "Delete this case?" in own.get(f"/cases/{case}/delete", headers=HTML).text
+    assert own.get(f"/cases/{case}", headers=HTML).status_code == 200
+    assert own.post(f"/cases/{case}/delete", headers=HTML).url.path == "/history"
+    gone = own.get(f"/cases/{case}", headers=GERMAN)
+    assert gone.status_code == 404
+    assert "Hier gibt es nichts" in gone.text
+    assert own.get(f"/cases/{case}/image").status_code == 404
+
+
+def test_a_lesion_is_compared_over_time(own, mel, naevus, chessboard, keep):
+    keep(own, naevus, lesion="left arm")
+    keep(own, mel, lesion="left arm")
+    case = keep(own, chessboard, lesion="left arm")
+    lesion = own.get(f"/cases/{case}", headers=HTML).text.split('href="/lesions/')[1].split('"')[0]
+    text = own.get(f"/lesions/{lesion}", headers=HTML).text
+    assert "3 images, the oldest first." in text
+    assert text.count("<circle cx=") >= 2
+    assert "points" in text
+    assert "+" in text.split("<tbody>")[1]
+    assert "could not be judged has no numbers here" in text
+
+
+def test_everything_can_be_taken_away(own, mel, keep):
+    case = keep(own, mel, note="mine")
+    content = json.loads(own.get("/export.json").content)
+    assert case in json.dumps(content)
+    assert "mine" in json.dumps(content)
+    archive = zipfile.ZipFile(io.BytesIO(own.get("/export.zip").content))
+    assert archive.testzip() is None
+    assert any(name.endswith(".png") for name in archive.namelist())
+    assert json.loads(own.get(f"/cases/{case}/answer.json").content)["answer"]["decision"] == "refer"
+
+
+def test_records_that_are_away_are_said_and_images_are_answered_all_the_same(own, mel, ask, tmp_path):
+    assert own.get("/", headers=HTML).status_code == 200  # from now on it knows that no key is needed
+    (tmp_path / "data").rename(tmp_path / "gone")
+    (tmp_path / "data").write_text("no folder")
+    own.app.state.service.records.engine.dispose()
+    response = own.get("/history", headers=GERMAN)
+    assert response.status_code == 503
+    assert "nicht verfügbar" in response.text
+    assert own.get("/", headers=HTML).status_code == 200
+    answered = ask(own, mel, keep="yes")
+    assert answered.status_code == 200
+    assert "The case was not kept." in answered.text

@@ -1,0 +1,90 @@
+"""One page of A4, whatever is written on it."""
+
+import re
+import zlib
+
+import pytest
+
+from dermalens.records.cases import find, image_of
+from dermalens.serve.pages.report import case_pdf
+
+
+def pages_of(pdf):
+    return len(re.findall(rb"/Type /Page\b(?!s)", pdf))
+
+
+def words_of(pdf):
+    streams = re.findall(rb"stream\r?\n(.*?)\r?\nendstream", pdf, re.DOTALL)
+    texts = []
+    for stream in streams:
+        try:
+            texts.append(zlib.decompress(stream))
+        except zlib.error:
+            continue
+    shown = re.findall(rb"\(((?:[^()\\]|\\.)*)\) Tj", b"\n".join(texts))
+    return re.sub(r"\\([()\\])", r"\1", " ".join(part.decode("latin-1") for part in shown))
+
+
+@pytest.fixture
+def report(own, mel, keep):
+    def made(language="en", image=mel, heatmap=None, **fields):
+        case_id = keep(own, image, **fields)
+        records = own.app.state.service.records
+        case = find(records, "local", case_id)
+        manifest = own.app.state.service.classifier.manifest
+        return case_pdf(case, image_of(records, "local", case_id), manifest, language, heatmap_png=heatmap)
+
+    return made
+
+
+def test_the_report_has_decision_probabilities_model_and_limits(report):
+    pdf = report(note="itches since June", lesion="left arm", age_years="54")
+    words = words_of(pdf)
+    assert pdf.startswith(b"%PDF-")
+    assert pages_of(pdf) == 1
+    for part in ("Show this lesion to a dermatologist", "Within two weeks", "Malignant probability", "Melanoma"):
+        assert part in words
+    for part in ("itches since June", "left arm", "54", "tiny 1.0", "Knows seven colours.", "Not a medical device"):
+        assert part in words
+
+
+def test_a_long_note_is_cut_and_the_page_stays_one(report):
+    pdf = report(note="word " * 1900)
+    assert pages_of(pdf) == 1
+    assert words_of(pdf).rstrip().endswith("...")
+    assert "Not a medical device" in words_of(pdf)
+
+
+def test_many_facts_stay_within_their_column(report):
+    assert pages_of(report(lesion="x" * 200, site="y " * 90, age_years="99", sex="male")) == 1
+
+
+def test_letters_that_the_font_lacks_do_not_break_it(report):
+    words = words_of(report(note="größer – 5 Ω “ja”", lesion="Hand 手"))
+    assert 'größer - 5 ? "ja"' in words
+    assert "Hand ?" in words
+
+
+def test_the_report_is_german_for_a_german_reader_and_english_for_an_unknown_language(report):
+    assert "Zeigen Sie diese Stelle einer Hautärztin" in words_of(report("de"))
+    assert "Show this lesion" in words_of(report("xx"))
+
+
+def test_an_answer_that_abstains_has_no_number_on_paper(report, chessboard, mel):
+    words = words_of(report(image=chessboard, heatmap=mel))
+    assert "This image cannot be judged" in words
+    assert "%" not in words.split("Not a medical device")[0].split("Note")[0]
+
+
+def test_the_page_adds_the_heat_map(own, mel, keep):
+    response = own.get(f"/cases/{keep(own, mel)}/report.pdf")
+    assert response.headers["content-type"] == "application/pdf"
+    assert response.content.count(b"/Subtype /Image") == 2
+
+
+def test_the_report_is_given_without_a_heat_map_while_the_server_is_busy(own, mel, keep):
+    case = keep(own, mel)
+    own.app.state.running.pool.close(seconds=5)
+    response = own.get(f"/cases/{case}/report.pdf")
+    assert response.status_code == 200
+    assert response.content.count(b"/Subtype /Image") == 1

@@ -1,0 +1,80 @@
+"""Help, languages, signing in, and pages about problems."""
+
+import pytest
+
+from dermalens.records.keys import create_key
+from dermalens.serve.pages.i18n import languages
+from dermalens.serve.problems import PROBLEMS
+from tests.serve.pages.conftest import FRAGMENT, GERMAN, HTML
+
+
+def test_help_has_the_figures_and_limits_of_the_bundle(client):
+    text = client.get("/help", headers=HTML).text
+    assert "1.000 (0.980 to 1.020)" in text
+    assert ">100<" in text
+    assert "Knows seven colours." in text
+    assert "sensitivity_95 (usual)" in text
+    assert "Wipe the lens" in text
+    assert "sent to no other" in text
+
+
+def test_help_says_when_kept_cases_are_erased(client_with):
+    assert "erased after 30 days" in client_with(retention_days=30, workers=1).get("/help", headers=HTML).text
+
+
+@pytest.mark.parametrize("slug", PROBLEMS)
+def test_each_kind_of_problem_has_a_page_in_both_languages(client, slug):
+    english, german = (client.get(f"/problems/{slug}", headers=headers) for headers in (HTML, GERMAN))
+    assert english.status_code == german.status_code == 200
+    assert languages()["de"].texts[PROBLEMS[slug].title] in german.text
+
+
+def test_an_unknown_page_is_friendly_in_the_language_of_the_reader(client):
+    response = client.get("/nothing", headers=GERMAN)
+    assert response.status_code == 404
+    assert "Hier gibt es nichts" in response.text
+    assert client.get("/problems/nothing", headers=HTML).status_code == 404
+
+
+def test_the_language_is_remembered_and_the_reader_stays_on_the_page(client_with):
+    client = client_with(workers=1)
+    form = {"language": "de", "next": "/help?x=1"}
+    response = client.post("/language", data=form, headers=HTML)
+    assert response.url.path == "/help"
+    assert '<html lang="de">' in response.text
+    assert response.headers["content-language"] == "de"
+
+
+@pytest.mark.parametrize("path", ["//evil.example/a", "https://evil.example", "/\\evil.example", "", "/a\nb"])
+def test_no_form_leads_to_another_site(client, path):
+    response = client.post("/language", data={"language": "xx", "next": path}, follow_redirects=False)
+    assert response.headers["location"] == "/"
+    assert "set-cookie" not in response.headers
+
+
+def test_a_page_without_a_key_leads_to_the_sign_in_and_back(client_with):
+    client = client_with(workers=1)
+    _, secret = create_key(client.app.state.service.records, name="desk", scopes=["predict", "records"])
+    shown = client.get("/history", headers=HTML)
+    assert shown.url.path == "/sign-in"
+    assert 'value="/history"' in shown.text
+    wrong = client.post("/sign-in", data={"key": "dl_no", "next": "/history"}, headers=GERMAN)
+    assert wrong.status_code == 401
+    assert "Dieser Schlüssel ist nicht gültig" in wrong.text
+    entered = client.post("/sign-in", data={"key": secret, "next": "/history"}, headers=HTML)
+    assert entered.url.path == "/history"
+    assert "Sign out" in entered.text
+    assert client.post("/sign-out", headers=HTML).url.path == "/sign-in"
+    assert client.get("/history", headers=HTML).url.path == "/sign-in"
+
+
+def test_the_fragment_of_a_problem_is_no_whole_page(client):
+    response = client.post("/answer", files={"image": b"text"}, headers=FRAGMENT)
+    assert "<html" not in response.text
+    assert 'role="alert"' in response.text
+
+
+def test_sentences_of_the_api_are_said_in_the_language_of_the_page(client):
+    text = "The most probable class is mel (melanoma) with 0.91."
+    said = client.get("/say", params={"text": text}, headers=GERMAN).json()["text"]
+    assert said == "Die wahrscheinlichste Klasse ist mel (Melanom) mit 0,91."

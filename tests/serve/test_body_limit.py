@@ -1,0 +1,114 @@
+"""A body above the limit is refused while it streams, and nothing of any body is written to a disk."""
+
+import asyncio
+import tempfile
+
+import pytest
+
+from dermalens.serve.body_limit import BodyLimit
+from tests.serve.conftest import encoded
+from tests.serve.test_predictions import problem_of
+from tests.tiny_bundle import lesion
+
+PATH = "/v1/predictions"
+LIMIT = 50_000
+
+
+def test_a_declared_length_above_the_limit_is_refused_without_reading(client_with):
+    client = client_with(max_upload_bytes=LIMIT)
+    response = client.post(PATH, content=bytes(LIMIT + 1), headers={"content-type": "image/png"})
+    assert problem_of(response) == (413, "too-large")
+    assert response.headers["connection"] == "close"
+    assert response.headers["x-content-type-options"] == "nosniff"
+    assert 'dermalens_refusals_total{reason="too-large"} 1.0' in client.get("/metrics").text
+
+
+@pytest.mark.parametrize("kind", ["image/png", "multipart/form-data; boundary=b"])
+def test_a_chunked_body_that_grows_too_large_is_refused_on_the_way(client_with, kind):
+    client = client_with(max_upload_bytes=LIMIT)
+    start = b'--b\r\nContent-Disposition: form-data; name="image"; filename="x"\r\n\r\n' if "multi" in kind else b""
+
+    def chunks():
+        yield start
+        for _ in range(100):
+            yield bytes(1000)
+
+    response = client.post(PATH, content=chunks(), headers={"content-type": kind})
+    assert problem_of(response) == (413, "too-large")
+    assert 'dermalens_refusals_total{reason="too-large"} 1.0' in client.get("/metrics").text
+
+
+async def exchange(app, messages, headers=((b"transfer-encoding", b"chunked"),)):
+    """Run an application with these messages, the last again and again; what it sent and how many it took."""
+    sent, taken = [], 0
+
+    async def receive():
+        nonlocal taken
+        taken += 1
+        await asyncio.sleep(0)
+        return messages[min(taken, len(messages)) - 1]
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {"type": "http", "path": "/", "method": "POST", "headers": list(headers)}
+    await BodyLimit(app, limit_of=lambda path: 10)(scope, receive, send)
+    return sent, taken
+
+
+async def reading(scope, receive, send):
+    while (await receive())["more_body"]:
+        pass
+
+
+ENDLESS = {"type": "http.request", "body": b"12345", "more_body": True}
+GONE = {"type": "http.disconnect"}
+
+
+def test_an_endless_body_is_answered_and_read_on_only_until_the_client_goes():
+    async def swallowing(scope, receive, send):
+        try:
+            await reading(scope, receive, send)
+        except Exception:  # noqa: BLE001  (an application that hides what went wrong)
+            await send({"type": "http.response.start", "status": 400, "headers": []})
+            await send({"type": "http.response.body", "body": b"something else"})
+
+    sent, taken = asyncio.run(exchange(swallowing, [ENDLESS] * 20 + [GONE]))
+    assert sent[0]["status"] == 413
+    assert (b"connection", b"close") in sent[0]["headers"]
+    assert [message["type"] for message in sent] == ["http.response.start", *["http.response.body"] * 2]
+    assert b"/problems/too-large" in sent[1]["body"]
+    assert sent[1]["more_body"] is True
+    assert taken == 21
+
+
+def test_an_early_answer_closes_the_connection_after_the_rest_was_thrown_away():
+    async def refusing(scope, receive, send):
+        await send({"type": "http.response.start", "status": 401, "headers": []})
+        await send({"type": "http.response.body", "body": b"no"})
+
+    sent, taken = asyncio.run(exchange(refusing, [ENDLESS, ENDLESS, {**ENDLESS, "more_body": False}]))
+    assert (b"connection", b"close") in sent[0]["headers"]
+    assert sent[-1] == {"type": "http.response.body", "body": b""}
+    assert taken == 3
+
+
+def test_a_request_without_a_body_keeps_its_connection():
+    async def answering(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"yes"})
+
+    sent, taken = asyncio.run(exchange(answering, [GONE], headers=()))
+    assert sent[0]["headers"] == []
+    assert taken == 0
+
+
+def test_no_temporary_file_is_made_for_an_image_of_several_megabytes(client, monkeypatch):
+    made = []
+    monkeypatch.setattr(tempfile, "_TemporaryFileWrapper", lambda *a, **k: made.append(a))
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda *a, **k: made.append(a))
+    image = encoded(lesion("mel", (1600, 1200)), "BMP")
+    assert len(image) > 5 * 2**20
+    assert client.post(PATH, files={"image": image}).status_code == 200
+    assert client.post("/v1/predictions:batch", files=[("image", image), ("image", image)]).status_code == 202
+    assert made == []

@@ -1,0 +1,134 @@
+"""Cases over the API: kept only when asked, found again, judged, deleted."""
+
+import pytest
+
+from dermalens.records.errors import RecordsError
+from tests.serve.conftest import encoded
+from tests.serve.test_predictions import problem_of
+from tests.tiny_bundle import lesion
+
+PATH = "/v1/predictions"
+
+
+@pytest.fixture
+def client(client_with):
+    return client_with()
+
+
+def kept(client, code="mel", **fields) -> dict:
+    data = {"keep": "true", **fields}
+    return client.post(PATH, files={"image": ("private.png", encoded(lesion(code)))}, data=data).json()
+
+
+def test_nothing_is_kept_unless_asked(client, mel, tmp_path):
+    client.post(PATH, files={"image": mel})
+    assert client.get(PATH).json() == {"items": [], "cursor": None}
+    assert [path for path in (tmp_path / "data" / "images").rglob("*") if path.is_file()] == []
+
+
+def test_a_kept_case_is_found_with_all_that_was_said(client):
+    said = {"age_years": "54", "sex": "female", "site": "back", "lesion": "mole 1", "note": "Ärmel"}
+    answer = kept(client, square="10,5,100", **said)
+    case = client.get(f"{PATH}/{answer['id']}").json()
+    assert case["answer"] == {key: value for key, value in answer.items() if key != "id"}
+    assert case["patient"] == {"age_years": 54, "sex": "female", "site": "back"}
+    assert (case["lesion"], case["note"], case["square"]) == ("mole 1", "Ärmel", [10, 5, 100])
+    assert "owner" not in case
+
+
+def test_cases_are_listed_by_pages_and_filters(client):
+    first, second = kept(client, "mel", note="red"), kept(client, "nv", lesion="arm")
+    page = client.get(PATH, params={"limit": 1}).json()
+    assert [item["id"] for item in page["items"]] == [second["id"]]
+    rest = client.get(PATH, params={"limit": 1, "cursor": page["cursor"]}).json()
+    assert [item["id"] for item in rest["items"]] == [first["id"]]
+    assert rest["cursor"] is None
+    for wanted, expected in (
+        ({"label": "mel"}, [first]),
+        ({"decision": second["decision"], "label": "nv"}, [second]),
+        ({"text": "red"}, [first]),
+        ({"text": "arm"}, [second]),
+        ({"since": "2000-01-01", "until": "2001-01-01"}, []),
+        ({"since": "2000-01-01"}, [second, first]),
+    ):
+        found = client.get(PATH, params=wanted).json()["items"]
+        assert [item["id"] for item in found] == [one["id"] for one in expected], wanted
+
+
+@pytest.mark.parametrize("wanted", [
+    {"cursor": "nonsense"}, {"limit": "0"}, {"limit": "100000"}, {"since": "yesterday"}, {"label": "wart"},
+    {"decision": "maybe"}, {"lesion": "x"}, {"unknown": "1"},
+])  # fmt: skip
+def test_a_filter_that_cannot_be_used_is_invalid(client, wanted):
+    assert problem_of(client.get(PATH, params=wanted)) == (422, "invalid")
+
+
+def test_feedback_stands_with_the_case(client):
+    address = f"{PATH}/{kept(client)['id']}"
+    for said in ({"kind": "agree"}, {"kind": "histology", "label": "nv", "comment": "excised"}):
+        assert client.post(f"{address}/feedback", json=said).status_code == 201
+    feedback = client.get(address).json()["feedback"]
+    assert [(one["kind"], one["label"], one["comment"]) for one in feedback] == [
+        ("agree", "", ""), ("histology", "nv", "excised"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("said", [
+    {}, {"kind": "perhaps"}, {"kind": "agree", "label": "nv"}, {"kind": "other"}, {"kind": "other", "label": "wart"},
+    {"kind": "agree", "more": 1}, [], "text",
+])  # fmt: skip
+def test_feedback_that_says_nothing_is_invalid(client, said):
+    assert problem_of(client.post(f"{PATH}/{kept(client)['id']}/feedback", json=said)) == (422, "invalid")
+
+
+def test_a_deleted_case_is_gone_with_its_image(client, tmp_path):
+    address = f"{PATH}/{kept(client)['id']}"
+    images = tmp_path / "data" / "images"
+    assert [path for path in images.rglob("*") if path.is_file()]
+    assert client.delete(address).status_code == 204
+    assert problem_of(client.get(address)) == (404, "not-found")
+    assert problem_of(client.delete(address)) == (404, "not-found")
+    assert [path for path in images.rglob("*") if path.is_file()] == []
+
+
+def test_an_id_that_is_none_is_invalid_or_not_found(client):
+    assert problem_of(client.get(f"{PATH}/nothing")) == (422, "invalid")
+    assert problem_of(client.get(f"{PATH}/{'0' * 32}")) == (404, "not-found")
+
+
+def test_records_that_fail_leave_the_answer_and_say_that_it_was_not_kept(client, mel, monkeypatch):
+    def full(*_, **__):
+        raise RecordsError("The data folder cannot be written: No space left on device. Make room on its disk.")
+
+    monkeypatch.setattr("dermalens.serve.api.predictions.keep", full)
+    monkeypatch.setattr("dermalens.serve.api.predictions.search", full)
+    answered = client.post(PATH, files={"image": mel}, data={"keep": "1"})
+    assert answered.status_code == 200
+    assert answered.json()["decision"] == "refer"
+    assert answered.json()["id"] is None
+    assert "No space left" in answered.json()["kept_error"]
+    assert problem_of(client.get(PATH)) == (503, "records-unavailable")
+
+
+def test_readiness_turns_with_the_records_and_comes_back(client, monkeypatch):
+    assert client.get("/readyz").status_code == 200
+    with monkeypatch.context() as patched:
+
+        def away(_):
+            raise RecordsError("The database is away.")
+
+        patched.setattr("dermalens.records.store.check", away)
+        client.app.state.running.readiness.forget()
+        assert problem_of(client.get("/readyz")) == (503, "records-unavailable")
+    client.app.state.running.readiness.forget()
+    assert client.get("/readyz").status_code == 200
+
+
+def test_a_case_has_a_report_to_print(client):
+    pytest.importorskip("dermalens.serve.pages.report")
+    case_id = kept(client)["id"]
+    report = client.get(f"{PATH}/{case_id}/report.pdf", params={"language": "de"})
+    assert report.content.startswith(b"%PDF-")
+    assert report.headers["content-type"] == "application/pdf"
+    assert report.headers["content-disposition"].startswith("attachment; ")
+    assert problem_of(client.get(f"{PATH}/{'0' * 32}/report.pdf")) == (404, "not-found")

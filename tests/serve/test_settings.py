@@ -1,0 +1,50 @@
+"""Settings come from the environment, and what cannot be used is named."""
+
+import pytest
+
+from dermalens.core.errors import DermaLensError
+from dermalens.serve.service import open_service
+from dermalens.serve.settings import Settings, read_settings
+from tests.tiny_bundle import write_equipped_bundle
+
+
+def test_settings_are_read_from_the_environment_and_changes_win(monkeypatch, tmp_path):
+    monkeypatch.setenv("DERMALENS_PORT", "9000")
+    monkeypatch.setenv("DERMALENS_QUEUE_SIZE", "7")
+    monkeypatch.setenv("DERMALENS_DATA_FOLDER", str(tmp_path))
+    monkeypatch.setenv("DERMALENS_RETENTION_DAYS", "")
+    settings = read_settings(port=9001)
+    assert (settings.port, settings.queue_size, settings.retention_days) == (9001, 7, None)
+    assert settings.database_url == f"sqlite:///{tmp_path / 'records.sqlite'}"
+
+
+def test_the_default_is_this_machine_only():
+    assert Settings().is_loopback
+    assert not Settings().allow_open
+
+
+@pytest.mark.parametrize(("host", "expected"), [
+    ("127.0.0.1", True), ("127.1.2.3", True), ("::1", True), ("LocalHost", True),
+    ("0.0.0.0", False), ("::", False), ("192.168.1.5", False), ("derma.example", False), ("", False),
+])  # fmt: skip
+def test_loopback_is_told_from_other_addresses(host, expected):
+    assert Settings(host=host).is_loopback is expected
+
+
+@pytest.mark.parametrize(("name", "value"), [
+    ("port", "70000"), ("port", "x"), ("queue_size", "0"), ("deadline_seconds", "0"), ("secret", "short"),
+    ("default_prevalence", "2"), ("allow_open", "perhaps"),
+])  # fmt: skip
+def test_a_value_that_cannot_be_used_is_one_line_with_its_variable(monkeypatch, name, value):
+    monkeypatch.setenv(f"DERMALENS_{name.upper()}", value)
+    with pytest.raises(DermaLensError, match=f"DERMALENS_{name.upper()}") as refused:
+        read_settings()
+    assert "\n" not in str(refused.value)
+    assert name != "secret" or value not in str(refused.value)
+
+
+def test_a_prevalence_needs_a_bundle_that_states_its_own(tmp_path):
+    write_equipped_bundle(tmp_path / "plain")
+    settings = read_settings(bundle=tmp_path / "plain", default_prevalence=0.03, records=False, workers=1)
+    with pytest.raises(DermaLensError, match="default_prevalence"):
+        open_service(settings)
