@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -52,8 +53,8 @@ def test_the_test_part_is_never_read(make_recipe):
     data = LesionData(make_recipe())
     rows = data.train_rows + data.val_rows
     assert Counter(row.part for row in rows) == {"train": 28, "val": 14}
-    images = TrainingImages(data.train_rows, data.recipe), FixedImages(data.val_rows, data.recipe)
-    assert [images[0][number, 5][1] for number in range(28)] == [
+    images = TrainingImages(data.train_rows, data.recipe, 48), FixedImages(data.val_rows, data.recipe)
+    assert [images[0][number, 5][2] for number in range(28)] == [
         images[0].recipe.classes.index(r.label) for r in data.train_rows
     ]
     assert {tuple(images[1][number][0].shape) for number in range(14)} == {(3, 64, 64)}
@@ -160,15 +161,44 @@ def test_an_extra_image_known_to_show_a_held_out_lesion_is_refused(make_recipe, 
         LesionData(make_recipe(settings))
 
 
-def test_the_same_draw_gives_the_same_image_whatever_was_drawn_before(make_recipe):
+def test_the_same_draw_gives_the_same_image_whatever_is_in_its_batch(make_recipe):
+    data = LesionData(make_recipe(["augment.noise_probability=1.0", "augment.blur_probability=1.0"]))
+    images = TrainingImages(data.train_rows, data.recipe, 48)
+
+    def changed(*drawn):
+        return data.on_after_batch_transfer(images.collate([images[one] for one in drawn]), 0)
+
+    together, labels = changed((3, 11), (3, 12), (8, 11))
+    alone, _ = changed((3, 11))
+    assert together.shape == (3, 3, 48, 48)
+    assert labels.tolist() == [0, 0, 2]
+    assert float((alone[0] - together[0]).abs().max()) < 1e-6
+    assert float((together[0] - together[1]).abs().max()) > 0.1
+
+
+def test_validation_batches_are_left_as_they_are(make_recipe):
     data = LesionData(make_recipe())
-    images = TrainingImages(data.train_rows, data.recipe)
-    state = torch.get_rng_state()
-    first = images[3, 11][0]
-    assert torch.equal(torch.get_rng_state(), state)
-    torch.rand(5)
-    assert torch.equal(images[3, 11][0], first)
-    assert not torch.equal(images[3, 12][0], first)
+    batch = next(iter(data.val_dataloader()))
+    assert data.on_after_batch_transfer(batch, 0) is batch
+
+
+def test_images_kept_decoded_are_the_images_and_are_made_once(make_recipe, tmp_path):
+    recipe = make_recipe([f"data.decoded='{tmp_path / 'decoded'}'", "augment.sides_pixels=[[0, 64]]"])
+    data = LesionData(recipe)
+    data.prepare_data()
+    (kept,) = (tmp_path / "decoded").iterdir()
+    made = kept.stat().st_mtime_ns
+    from_files = TrainingImages(data.train_rows, recipe, 64)
+    from_memory = data.train_dataloader().dataset
+    assert from_memory.decoded == kept
+    assert all(torch.equal(from_memory[n, 5][0], from_files[n, 5][0]) for n in range(28))
+    assert kept.stat().st_mtime_ns == made
+
+
+def test_decoded_images_that_do_not_fit_are_refused_with_what_they_need(make_recipe, tmp_path, monkeypatch):
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=1000))
+    with pytest.raises(DataError, match=r"28 images need 0\.0 GB .* has 0\.0 GB"):
+        LesionData(make_recipe([f"data.decoded='{tmp_path}'"])).prepare_data()
 
 
 def test_an_image_that_cannot_be_read_is_named(make_recipe, split_file):
@@ -180,7 +210,6 @@ def test_an_image_that_cannot_be_read_is_named(make_recipe, split_file):
 def test_the_training_side_follows_the_epoch(make_recipe):
     recipe = make_recipe(["augment.sides_pixels=[[0, 48], [2, 64], [5, 80]]"])
     assert [side_at(recipe, epoch) for epoch in range(7)] == [48, 48, 64, 64, 64, 80, 80]
-    images = TrainingImages(LesionData(recipe).train_rows, recipe)
-    images.set_side(80)
-    assert images[0, 1][0].shape == (3, 80, 80)
+    images = TrainingImages(LesionData(recipe).train_rows, recipe, 80)
+    assert images[0, 1][0].shape == (3, 92, 92)  # the margin that the warp takes from
     assert Path(images.rows[0].path).is_file()

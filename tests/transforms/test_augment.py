@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 from torchvision.transforms import v2
 
-from dermalens.transforms.augment import build_augmentation, mixed
+from dermalens.transforms.augment import augment, build_augmentation, mixed
+from dermalens.transforms.augment_draws import LUMA, Draw, draws_of
 from dermalens.transforms.augment_spec import Augment
 
 OFF = {"rotation_degrees": 0.0, "flip": False, "scale": (1.0, 1.0)}
@@ -76,11 +77,52 @@ def test_each_change_does_something_alone(name):
     assert float(difference.abs().max()) > 0.005
 
 
-def test_a_quarter_turn_turns_the_picture(monkeypatch):
-    monkeypatch.setattr("dermalens.transforms.augment._uniform", lambda low, high: high)
-    turned = changed(spec_of(rotation_degrees=90.0))
+def drawn(**columns: float) -> np.ndarray:
+    """Draws of one image that change nothing (with all probabilities at 1) but these columns."""
+    draws = np.full((1, len(Draw)), 0.5)
+    draws[0, [Draw.BLUR, Draw.NOISE, Draw.CORNERS, Draw.ERASE]] = 1.0
+    for name, value in columns.items():
+        draws[0, Draw[name]] = value
+    return draws
+
+
+def test_a_quarter_turn_turns_the_picture():
+    turned = augment(picture()[None], drawn(TURN=1.0), spec_of(rotation_degrees=90.0), 64)[0]
     quarters = [float((turned - torch.rot90(changed(spec_of()), k, (1, 2))).abs().max()) for k in (1, 3)]
     assert min(quarters) < 1e-3
+
+
+@pytest.mark.parametrize(
+    ("column", "name", "value", "reference"),
+    [
+        ("BRIGHTNESS", "brightness", 0.2, lambda image: v2.functional.adjust_brightness(image, 1.1)),
+        ("CONTRAST", "contrast", 0.4, lambda image: v2.functional.adjust_contrast(image, 1.2)),
+        ("SATURATION", "saturation", 0.4, lambda image: v2.functional.adjust_saturation(image, 1.2)),
+    ],
+)
+def test_brightness_contrast_and_saturation_are_those_of_torchvision(column, name, value, reference):
+    plain = changed(spec_of())
+    given = augment(picture()[None], drawn(**{column: 0.75}), spec_of(**{name: value}), 64)[0]
+    assert float((given - reference(plain)).abs().max()) < 2e-3
+
+
+def test_a_turn_of_the_hue_turns_red_towards_green_or_blue_and_keeps_the_grey_level():
+    red = torch.zeros(1, 3, 32, 32, dtype=torch.uint8) + torch.tensor([160, 96, 96], dtype=torch.uint8)[:, None, None]
+    weights = torch.tensor(LUMA)
+    before = (red[0, :, 0, 0] / 255) @ weights
+    for draw in (0.0, 1.0):
+        after = augment(red, drawn(HUE=draw), spec_of(hue=1 / 3), 32)[0, :, 16, 16]
+        assert float(after @ weights) == pytest.approx(float(before), abs=1e-3)
+        assert int(after.argmax()) != 0
+
+
+def test_an_image_is_changed_as_its_own_draws_say_whatever_is_beside_it():
+    draws = np.stack([draws_of(seed) for seed in range(6)])
+    squares = torch.stack([picture(), picture().flip(1), picture()] * 2)
+    together = augment(squares, draws, EVERYTHING, 64)
+    for number in range(6):
+        alone = augment(squares[number : number + 1], draws[number : number + 1], EVERYTHING, 64)[0]
+        assert float((alone - together[number]).abs().max()) < 1e-5
 
 
 def test_dark_corners_leave_the_centre():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,6 +17,9 @@ from dermalens.data.tables import is_no_age
 
 THREADS: Final = 2
 """Pillow decodes outside Python's lock, so that two threads keep two cores busy."""
+
+AT_ONCE: Final = 4096
+"""Files that wait for a thread at once: a million of them would take a gigabyte."""
 
 CHECK_SIDE_PIXELS: Final = 16
 """A JPEG is decoded at down to an eighth of its size: every byte is read, which finds a cut-off file."""
@@ -54,15 +57,23 @@ def nobody_watches(steps: int) -> None:
 
 
 def find_problems(listing: Listing, *, advance: Advance = nobody_watches) -> list[Problem]:
-    """Every problem of the rows, by kind; `advance` is called once an image. Every file is decoded."""
+    """Every problem of the rows, by kind; `advance` goes through as many steps. Every file is decoded, once."""
     rows = listing.rows
     labels = [Problem("unknown label", row, row.label or "empty") for row in rows if row.label not in LABELS]
     problems = [*listing.problems, *labels, *_repeated(rows)]
+    rows_of: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        rows_of[row.path].append(row)
+    found: dict[str, tuple[str, str]] = {}
     with ThreadPoolExecutor(THREADS) as pool:
-        for problem in pool.map(_opened, rows):
-            advance(1)
-            if problem:
-                problems.append(problem)
+        files = list(rows_of)
+        for start in range(0, len(files), AT_ONCE):
+            some = files[start : start + AT_ONCE]
+            for file, problem in zip(some, pool.map(_opened, some), strict=True):
+                advance(len(rows_of[file]))
+                if problem:
+                    found[file] = problem
+    problems += [Problem(found[row.path][0], row, found[row.path][1]) for row in rows if row.path in found]
     return sorted(problems, key=lambda problem: KINDS.index(problem.kind))
 
 
@@ -72,22 +83,25 @@ def check_ages(rows: Sequence[Row], ages: Sequence[str]) -> Listing:
     return Listing(tuple(rows), tuple(Problem("unusable age", row, age) for row, age in pairs if is_no_age(age)))
 
 
-def _opened(row: Row) -> Problem | None:
-    path = Path(row.path)
+def _opened(file: str) -> tuple[str, str] | None:
+    """Kind and detail of what is wrong with a file."""
+    path = Path(file)
     if not path.is_file():
-        return Problem("missing image", row)
+        return "missing image", ""
     try:
         decode(read_file(path), wanted_side_pixels=CHECK_SIDE_PIXELS)
     except ImageError as error:
-        return Problem("unreadable image", row, str(error).partition(";")[0])
+        return "unreadable image", str(error).partition(";")[0]
     return None
 
 
 def _repeated(rows: Sequence[Row]) -> Iterable[Problem]:
     """Later rows of an id; all of its rows where the labels contradict each other."""
+    counts = Counter(row.image_id for row in rows)
     rows_of: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
-        rows_of[row.image_id].append(row)
+        if counts[row.image_id] > 1:
+            rows_of[row.image_id].append(row)
     for again in rows_of.values():
         labels = sorted({row.label for row in again})
         bad = again if len(labels) > 1 else again[1:]

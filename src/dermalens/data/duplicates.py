@@ -71,25 +71,38 @@ def near_pairs(fingerprints: Sequence[Fingerprint], *, advance: Advance = nobody
 
     `advance` goes through as many steps as there are fingerprints.
     """
-    if not fingerprints:
-        return []
-    thumbs = np.stack([fingerprint.thumb for fingerprint in fingerprints])
-    kinds = [_codes([f.row.lesion_id for f in fingerprints]), _codes([f.sha256 for f in fingerprints])]
+    of_file: dict[str, list[int]] = defaultdict(list)
+    for number, fingerprint in enumerate(fingerprints):
+        of_file[fingerprint.sha256].append(number)
+    groups = list(of_file.values())
+    alike = _near_files([fingerprints[group[0]] for group in groups], advance, steps=len(fingerprints))
+    pairs = (
+        Pair(fingerprints[min(i, j)].row, fingerprints[max(i, j)].row, *found)
+        for (first, second), found in alike.items()
+        for i in groups[first]
+        for j in groups[second]
+        if fingerprints[i].row.lesion_id != fingerprints[j].row.lesion_id
+    )
+    return sorted(pairs, key=lambda pair: (-pair.correlation, pair.first.image_id))
+
+
+def _near_files(
+    files: Sequence[Fingerprint], advance: Advance, *, steps: int
+) -> dict[tuple[int, int], tuple[float, bool]]:
+    """Correlation, and whether turned, of the pairs of different files that agree; all with all, by their hashes."""
     best: dict[tuple[int, int], tuple[float, bool]] = {}
+    if not files:
+        return best
+    thumbs = np.stack([file.thumb for file in files])
     for turns, mirrored in VIEWS:
         turned = _view(thumbs, turns=turns, mirrored=mirrored)
-        for first, second in _candidates(turned, thumbs, kinds):
+        for first, second in _candidates(turned, thumbs):
             alike = _correlations(turned[first], thumbs[second])
             for i, j, value in zip(first, second, alike, strict=True):
                 if value >= LEAST_CORRELATION and value > best.get((i, j), (0.0, False))[0]:
                     best[i, j] = float(value), bool(turns or mirrored)
-        advance(len(fingerprints) // len(VIEWS))
-    pairs = (Pair(fingerprints[i].row, fingerprints[j].row, *found) for (i, j), found in best.items())
-    return sorted(pairs, key=lambda pair: (-pair.correlation, pair.first.image_id))
-
-
-def _codes(names: Sequence[str]) -> Indices:
-    return np.unique(np.asarray(names), return_inverse=True)[1]
+        advance(steps // len(VIEWS))
+    return best
 
 
 def _view(thumbs: Thumbs, *, turns: int, mirrored: bool) -> Thumbs:
@@ -97,12 +110,10 @@ def _view(thumbs: Thumbs, *, turns: int, mirrored: bool) -> Thumbs:
     return np.ascontiguousarray(np.rot90(flipped, turns, axes=(1, 2)))
 
 
-def _candidates(left: Thumbs, right: Thumbs, kinds: Sequence[Indices]) -> Iterator[tuple[Indices, Indices]]:
-    """Pairs of near hashes which differ in every one of `kinds` (lesion, file), at most 1,024 at once."""
+def _candidates(left: Thumbs, right: Thumbs) -> Iterator[tuple[Indices, Indices]]:
+    """Pairs of near hashes, no file with itself, at most 1,024 at once."""
     hashes = perceptual_hashes(left), perceptual_hashes(right)
     for first, second in close_pairs(*hashes, distance=HASH_DISTANCE):
-        differ = np.logical_and.reduce([kind[first] != kind[second] for kind in kinds])
-        first, second = first[differ], second[differ]
         for start in range(0, len(first), 1024):
             yield first[start : start + 1024], second[start : start + 1024]
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,8 +14,9 @@ from PIL import Image
 
 from dermalens.core.errors import ImageError
 from dermalens.core.image import decode, read_file
-from dermalens.data.check import THREADS, Advance, nobody_watches
+from dermalens.data.check import Advance, nobody_watches
 from dermalens.data.index import Row
+from dermalens.data.parallel import in_threads
 from dermalens.data.phash import THUMB_SIDE
 
 
@@ -40,16 +41,21 @@ class Unreadable:
 def take_fingerprints(
     rows: Sequence[Row], *, advance: Advance = nobody_watches
 ) -> tuple[list[Fingerprint], list[Unreadable]]:
-    """Fingerprints of all that opens, and the rest; `advance` is called once an image."""
+    """Fingerprints of all that opens, and the rest; `advance` goes through as many steps. A file is opened once."""
+    images_of = Counter(row.path for row in rows)
+    firsts = list({row.path: row for row in reversed(rows)}.values())
+    of_file: dict[str, Fingerprint | Unreadable] = {}
+    for found in in_threads(_take, firsts, nobody_watches):
+        of_file[found.row.path] = found
+        advance(images_of[found.row.path])
     taken: list[Fingerprint] = []
     failed: list[Unreadable] = []
-    with ThreadPoolExecutor(THREADS) as pool:
-        for result in pool.map(_take, rows):
-            advance(1)
-            if isinstance(result, Fingerprint):
-                taken.append(result)
-            else:
-                failed.append(result)
+    for row in rows:
+        found = of_file[row.path]
+        if isinstance(found, Unreadable):
+            failed.append(Unreadable(row, found.reason))
+        else:
+            taken.append(Fingerprint(row, found.sha256, found.size, found.thumb))
     return taken, failed
 
 

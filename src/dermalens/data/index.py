@@ -10,9 +10,11 @@ import csv
 import io
 import os
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import astuple, dataclass, fields
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields
+from operator import attrgetter
 from pathlib import Path
+from typing import NamedTuple
 
 from dermalens.core.errors import DataError
 from dermalens.core.files import write_whole
@@ -67,7 +69,7 @@ def write_index(rows: Iterable[Row], target: Path) -> None:
         raise DataError(f"{target} given; an index or a split is written as CSV. Give --out a name that ends in .csv.")
     try:
         target.resolve().parent.mkdir(parents=True, exist_ok=True)
-        write_whole(target, _as_csv(rows, target.resolve().parent).encode())
+        write_whole(target, _as_csv(rows, target.resolve().parent))
     except OSError as error:
         raise cannot_write(target, error) from error
 
@@ -77,15 +79,30 @@ def cannot_write(target: Path, error: OSError) -> DataError:
     return DataError(f"Cannot write {target}: {error.strerror}. Choose another place with --out.")
 
 
-def _as_csv(rows: Iterable[Row], folder: Path) -> str:
-    text = io.StringIO()
+def _as_csv(rows: Iterable[Row], folder: Path) -> memoryview:
+    content = io.BytesIO()
+    text = io.TextIOWrapper(content, encoding="utf-8", newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
+    cells = attrgetter(*COLUMNS)
+    places: dict[str, str] = {}
     for row in rows:
-        values = ["" if value is None else value for value in astuple(row)]
-        values[1] = Path(os.path.relpath(row.path, folder)).as_posix()
-        writer.writerow(values)
-    return text.getvalue()
+        image_id, path, *rest = cells(row)
+        writer.writerow((image_id, _relative(path, folder, places), *rest))  # None is an empty cell
+    text.flush()
+    text.detach()
+    return content.getbuffer()
+
+
+def _relative(path: str, folder: Path, places: dict[str, str]) -> str:
+    """The path seen from `folder`, with forward slashes; `places` remembers folders, which many images share."""
+    place, name = os.path.split(path)
+    if name in ("", ".", ".."):
+        return Path(os.path.relpath(path, folder)).as_posix()
+    if place not in places:
+        seen = Path(os.path.relpath(place or ".", folder)).as_posix()
+        places[place] = "" if seen == "." else f"{seen}/"
+    return places[place] + name
 
 
 def index_file(source: Path) -> Path:
@@ -107,38 +124,59 @@ def read_index(source: Path) -> list[Row]:
             f"{found or f'No index at {source}'}. Make an index: dermalens data index {folder} --out index.csv, then "
             f"a split of it: dermalens data split index.csv --out {FOLDERS_INDEX}"
         )
-    folder = source.resolve().parent
     try:
         with source.open(newline="", encoding="utf-8-sig") as stream:
-            header, *lines = list(csv.reader(stream)) or [[]]
+            return _read(csv.reader(stream), source)
     except OSError as error:
         raise DataError(f"Cannot read {source}: {error.strerror}.") from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(
             f"{source} is not an index: {error}. Make one: dermalens data index FOLDER --out index.csv"
         ) from error
+
+
+def _read(lines: Iterator[list[str]], source: Path) -> list[Row]:
+    header = next(lines, [])
     if tuple(header) != COLUMNS:
         raise DataError(
             f"{source} is not an index: its header is {','.join(header[:12])[:200] or 'empty'}; needed is "
             f"{','.join(COLUMNS)}. Make one: dermalens data index FOLDER --out index.csv"
         )
-    return [_parse(values, folder, f"{source}:{number}") for number, values in enumerate(lines, start=2)]
+    folder, known = source.resolve().parent, _Known({}, {}, {})
+    return [_parse(values, folder, known, f"{source}:{number}") for number, values in enumerate(lines, start=2)]
 
 
-def _parse(values: Sequence[str], folder: Path, where: str) -> Row:
+class _Known(NamedTuple):
+    """Values that many rows share and that are kept once, or a million rows would take twice the memory."""
+
+    words: dict[str, str]
+    ages: dict[str, float]
+    places: dict[str, str]
+
+
+def _parse(values: Sequence[str], folder: Path, known: _Known, where: str) -> Row:
     try:
         image_id, path, label, lesion_id, age, sex, site, origin, part, fold = values
         return Row(
             image_id=image_id,
-            path=os.path.normpath(folder / path),
-            label=label,
-            lesion_id=lesion_id,
-            age_years=float(age) if age else None,
-            sex=sex,
-            site=site,
-            source=origin,
-            part=part,
+            path=_absolute(path, folder, known.places),
+            label=known.words.setdefault(label, label),
+            lesion_id=known.words.setdefault(lesion_id, lesion_id),
+            age_years=known.ages.setdefault(age, float(age)) if age else None,
+            sex=known.words.setdefault(sex, sex),
+            site=known.words.setdefault(site, site),
+            source=known.words.setdefault(origin, origin),
+            part=known.words.setdefault(part, part),
             fold=int(fold) if fold else None,
         )
     except ValueError as error:
         raise DataError(f"{where} is not a row of an index: {error}") from error
+
+
+def _absolute(path: str, folder: Path, places: dict[str, str]) -> str:
+    place, name = os.path.split(path)
+    if name in ("", ".", ".."):
+        return os.path.normpath(folder / path)
+    if place not in places:
+        places[place] = os.path.join(os.path.normpath(folder / place), "")  # noqa: PTH118  # with the last separator
+    return places[place] + name

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
@@ -43,18 +42,14 @@ def leaking_lesions(rows: Iterable[Row]) -> dict[str, set[str]]:
 
     Known pairs are merged first, whoever made the split.
     """
-    parts: dict[str, set[str]] = defaultdict(set)
-    folds: dict[str, set[str]] = defaultdict(set)
-    for row in merge_known_pairs(list(rows)):
-        if row.part:
-            parts[row.lesion_id].add(row.part)
-        if row.fold is not None:
-            folds[row.lesion_id].add(f"fold {row.fold}")
-    leaks: dict[str, set[str]] = defaultdict(set)
-    for sides_of in (parts, folds):
-        for lesion, sides in sides_of.items():
-            if len(sides) > 1:
-                leaks[lesion] |= sides
+    leaks: dict[str, set[str]] = {}
+    parts: dict[str, str] = {}
+    folds: dict[str, int] = {}
+    for row in merge_known_pairs(rows if isinstance(rows, Sequence) else list(rows)):
+        if row.part and (first := parts.setdefault(row.lesion_id, row.part)) != row.part:
+            leaks.setdefault(row.lesion_id, set()).update((first, row.part))
+        if row.fold is not None and (other := folds.setdefault(row.lesion_id, row.fold)) != row.fold:
+            leaks.setdefault(row.lesion_id, set()).update((f"fold {other}", f"fold {row.fold}"))
     return dict(sorted(leaks.items()))
 
 

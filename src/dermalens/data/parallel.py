@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from dermalens.data.check import THREADS, Advance
+from dermalens.data.check import AT_ONCE, THREADS, Advance
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -16,8 +16,9 @@ def in_threads(work: Callable[[Item], Result], items: Sequence[Item], advance: A
     """`work` of each item, in their order; what has not begun when the caller stops or fails is never begun."""
     with ThreadPoolExecutor(THREADS) as pool:
         try:
-            for result in pool.map(work, items):
-                advance(1)
-                yield result
+            for start in range(0, len(items), AT_ONCE):
+                for result in pool.map(work, items[start : start + AT_ONCE]):
+                    advance(1)
+                    yield result
         finally:
             pool.shutdown(cancel_futures=True)

@@ -121,13 +121,12 @@ def _check_enough(label: str, lesions: Sequence[str], shares: Mapping[str, float
 
 def _lesions_by_label(rows: Iterable[Row]) -> dict[str, list[str]]:
     """Lesions of each diagnosis in order of id; a lesion of several labels counts under its commonest."""
-    labels: dict[str, Counter[str]] = defaultdict(Counter)
-    for row in rows:
-        labels[row.lesion_id][row.label] += 1
+    commonest: dict[str, tuple[int, str]] = {}
+    for (lesion_id, label), count in Counter((row.lesion_id, row.label) for row in rows).items():
+        commonest[lesion_id] = min((-count, label), commonest.get(lesion_id, (0, "")))
     by_label: dict[str, list[str]] = defaultdict(list)
-    for lesion_id in sorted(labels):
-        commonest = min(labels[lesion_id].items(), key=lambda item: (-item[1], item[0]))[0]
-        by_label[commonest].append(lesion_id)
+    for lesion_id in sorted(commonest):
+        by_label[commonest[lesion_id][1]].append(lesion_id)
     return by_label
 
 

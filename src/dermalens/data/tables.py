@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,10 @@ from dermalens.core.errors import DataError
 
 SEPARATORS = (",", ";", "\t")
 NOT_KNOWN = frozenset({"", "unknown", "nan", "na", "n/a", "none", "null", "-"})
+
+
+MOST_WORDS = 4096
+"""Different cells that are kept once; ids and paths are more than that, and gain nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,21 +61,28 @@ def read_table(path: Path) -> Table:
         raise DataError(f"{path} is empty; needed is a CSV whose first line names the columns.")
     columns = _names(lines[0])
     try:
-        cells = list(csv.reader(lines[1:], delimiter=_separator(lines[0]), strict=True))
+        cells = csv.reader(itertools.islice(lines, 1, None), delimiter=_separator(lines[0]), strict=True)
+        return Table(path, columns, tuple(_records(path, columns, cells)))
     except csv.Error as error:
         raise DataError(f"{path} is not a CSV: {error}.") from error
-    return Table(path, columns, tuple(_records(path, columns, cells)))
 
 
-def _records(path: Path, columns: Sequence[str], lines: Sequence[Sequence[str]]) -> list[Mapping[str, str]]:
-    records: list[Mapping[str, str]] = []
+def _records(path: Path, columns: Sequence[str], lines: Iterable[Sequence[str]]) -> Iterator[Mapping[str, str]]:
+    words: dict[str, str] = {}  # those that many lines share are kept once
     for number, cells in enumerate(lines, start=2):
         if len(cells) > len(columns):
             raise DataError(f"{path}:{number} has {len(cells)} cells; its header names {len(columns)} columns.")
         if any(cell.strip() for cell in cells):
             padded = [*cells, *[""] * (len(columns) - len(cells))]
-            records.append({name: cell.strip() for name, cell in zip(columns, padded, strict=True)})
-    return records
+            texts = [cell.strip() for cell in padded]
+            yield {name: _once(text, words) for name, text in zip(columns, texts, strict=True)}
+
+
+def _once(text: str, words: dict[str, str]) -> str:
+    known_before = words.get(text)
+    if known_before is None and len(words) < MOST_WORDS:
+        words[text] = text
+    return text if known_before is None else known_before
 
 
 def known(text: str) -> str:

@@ -1,4 +1,7 @@
-"""Images of a split as batches: what is drawn and how it is changed depends on the seed and the epoch alone."""
+"""Images of a split as batches: what is drawn and how it is changed depends on the seed and the epoch alone.
+
+Workers decode and reduce; the changes themselves happen a batch at a time on the device.
+"""
 
 from __future__ import annotations
 
@@ -7,21 +10,25 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import lightning
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
 
 from dermalens.core.errors import DataError, name_some
+from dermalens.core.spec import PreprocessSpec
 from dermalens.core.taxonomy import class_of
 from dermalens.data.index import Row, read_index
 from dermalens.data.leaks import check_no_leak
 from dermalens.data.split import folds_sha256, read_split
+from dermalens.train.decoded import Squares, keep_decoded, open_decoded
 from dermalens.train.recipe import Recipe
-from dermalens.transforms.augment import LOAD_MARGIN, build_augmentation
+from dermalens.transforms.augment import augment, jpeg_loss, load_side
+from dermalens.transforms.augment_draws import Draws, draws_of
 from dermalens.transforms.clean import check_cleaning
 from dermalens.transforms.preprocess import SquarePixels
 from dermalens.transforms.rows import read_square
@@ -30,10 +37,11 @@ PREFETCH_BATCHES = 6
 LEAST_LESIONS = 2
 """Of each class, on either side."""
 
-Draw = tuple[int, int]  # number of a row, seed of its random changes
+Drawn = tuple[int, int]  # number of a row, seed of its random changes
+DrawnImage = tuple[Tensor, Draws, int]
 
 
-class DrawSampler(Sampler[Draw]):
+class DrawSampler(Sampler[Drawn]):
     """Draws of one epoch: (row, seed). Classes are drawn in proportion to their size to the power 1 - `power`.
 
     The order depends on seed and epoch alone; each of `world` processes takes every world-th draw.
@@ -52,7 +60,7 @@ class DrawSampler(Sampler[Draw]):
     def __len__(self) -> int:
         return len(self.shares) // self.world
 
-    def __iter__(self) -> Iterator[Draw]:
+    def __iter__(self) -> Iterator[Drawn]:
         random = np.random.default_rng([self.seed, self.epoch])
         total = len(self.shares)
         order = random.choice(total, total, p=self.shares) if self.power else random.permutation(total)
@@ -61,29 +69,43 @@ class DrawSampler(Sampler[Draw]):
         return iter([(int(row), int(seed)) for row, seed in zip(order[mine], seeds[mine], strict=True)])
 
 
-class TrainingImages(Dataset[tuple[Tensor, int]]):
-    """Rows as changed float images [3, side, side] and labels."""
+class DrawnBatch(NamedTuple):
+    """Squares uint8 [N, 3, S, S], the draws of their changes (which stay on the CPU), the training side, labels [N]."""
 
-    def __init__(self, rows: Sequence[Row], recipe: Recipe) -> None:
-        self.rows, self.recipe = rows, recipe
-        self.set_side(recipe.augment.sides_pixels[0][1])
+    squares: Tensor
+    draws: Draws
+    side_pixels: int
+    labels: Tensor
 
-    def set_side(self, side_pixels: int) -> None:
-        """Build the changes for a training side."""
-        self.side_pixels = side_pixels
-        self.augmentation = build_augmentation(self.recipe.augment, side_pixels)
-        self.spec = self.recipe.preprocess.model_copy(update={"side_pixels": round(side_pixels * LOAD_MARGIN)})
+
+class TrainingImages(Dataset[DrawnImage]):
+    """Rows as squares uint8 [3, S, S], somewhat larger than the training side, with their draws and labels."""
+
+    def __init__(self, rows: Sequence[Row], recipe: Recipe, side_pixels: int, decoded: Path | None = None) -> None:
+        self.rows, self.recipe, self.side_pixels, self.decoded = rows, recipe, side_pixels, decoded
+        self.spec = recipe.preprocess.model_copy(update={"side_pixels": load_side(side_pixels)})
+        self._squares: Squares | None = None  # opened where it is read: a worker does not inherit what it can map
 
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, draw: Draw) -> tuple[Tensor, int]:
-        number, seed = draw
-        row = self.rows[number]
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            image: Tensor = self.augmentation(_as_tensor(read_square(row, self.spec)))
-        return image, self.recipe.classes.index(row.label)
+    def __getitem__(self, drawn: Drawn) -> DrawnImage:
+        number, seed = drawn
+        draws = draws_of(seed)
+        square = jpeg_loss(self._square(number), draws, self.recipe.augment)
+        return _as_tensor(square), draws, self.recipe.classes.index(self.rows[number].label)
+
+    def _square(self, number: int) -> SquarePixels:
+        if self.decoded is None:
+            return read_square(self.rows[number], self.spec)
+        if self._squares is None:
+            self._squares = open_decoded(self.decoded)
+        return np.array(self._squares[number])
+
+    def collate(self, images: Sequence[DrawnImage]) -> DrawnBatch:
+        """A batch; in a worker its squares lie in shared memory."""
+        squares, draws, labels = zip(*images, strict=True)
+        return DrawnBatch(default_collate(list(squares)), np.stack(draws), self.side_pixels, torch.tensor(labels))
 
 
 class FixedImages(Dataset[tuple[Tensor, int]]):
@@ -139,19 +161,31 @@ class LesionData(lightning.LightningDataModule):
         counts = Counter(row.label for row in self.train_rows)
         return [counts[label] for label in self.recipe.classes]
 
-    def train_dataloader(self) -> DataLoader[tuple[Tensor, int]]:
+    def prepare_data(self) -> None:
+        """Decode the training images once, on one process of each machine, where the recipe keeps them decoded."""
+        if self.recipe.data.decoded:
+            keep_decoded(self.train_rows, self._decoded_spec, Path(self.recipe.data.decoded))
+
+    @property
+    def _decoded_spec(self) -> PreprocessSpec:
+        largest = max(side for _, side in self.recipe.augment.sides_pixels)
+        return self.recipe.preprocess.model_copy(update={"side_pixels": load_side(largest)})
+
+    def train_dataloader(self) -> DataLoader[DrawnImage]:
         recipe, trainer = self.recipe, self.trainer
         labels = [recipe.classes.index(row.label) for row in self.train_rows]
-        rank, world = (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
+        rank, world = self._place
         epoch = trainer.current_epoch if trainer else 0
         sampler = DrawSampler(labels, power=recipe.balance.sampler_power, seed=recipe.seed, rank=rank, world=world)
         sampler.set_epoch(epoch)  # a resumed run starts its workers before Lightning says which epoch it is
-        images = TrainingImages(self.train_rows, recipe)
-        images.set_side(side_at(recipe, epoch))
+        kept = Path(recipe.data.decoded) if recipe.data.decoded else None
+        decoded = kept and keep_decoded(self.train_rows, self._decoded_spec, kept)
+        images = TrainingImages(self.train_rows, recipe, side_at(recipe, epoch), decoded)
         return DataLoader(
             images,
             batch_size=recipe.trainer.batch_size,
             sampler=sampler,
+            collate_fn=images.collate,
             num_workers=recipe.data.workers,
             prefetch_factor=PREFETCH_BATCHES if recipe.data.workers else None,
             worker_init_fn=_step_back,
@@ -160,11 +194,26 @@ class LesionData(lightning.LightningDataModule):
         )
 
     def val_dataloader(self) -> DataLoader[tuple[Tensor, int]]:
+        """The validation part, divided over the processes; the figures are gathered from all."""
+        rank, world = self._place
+        is_divided = len(self.val_rows) >= world
         return DataLoader(
-            FixedImages(self.val_rows, self.recipe),
+            FixedImages(self.val_rows[rank::world] if is_divided else self.val_rows, self.recipe),
             batch_size=self.recipe.trainer.batch_size,
             num_workers=self.recipe.data.workers,
+            pin_memory=torch.cuda.is_available(),
         )
+
+    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+        """The random changes of a training batch, on the device: float images 0..1 and labels."""
+        if not isinstance(batch, DrawnBatch):
+            return batch
+        return augment(batch.squares, batch.draws, self.recipe.augment, batch.side_pixels), batch.labels
+
+    @property
+    def _place(self) -> tuple[int, int]:
+        """The number of this process and how many there are."""
+        return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
 
 
 def _as_class(row: Row, recipe: Recipe) -> Row:

@@ -9,7 +9,7 @@ import lightning
 import numpy as np
 import torch
 from lightning.pytorch.utilities.types import LRSchedulerTypeUnion
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torchmetrics.classification import MulticlassAUROC, MulticlassRecall
 
@@ -19,6 +19,7 @@ from dermalens.models.losses import class_weights, learned_log_prior
 from dermalens.train.checkpoint import MONITOR
 from dermalens.train.freezing import freeze
 from dermalens.train.network import build_network
+from dermalens.train.processes import share_norms, share_weights
 from dermalens.train.recipe import Recipe
 from dermalens.transforms.augment import mixed
 
@@ -46,10 +47,14 @@ class LesionModule(lightning.LightningModule):
         logits: Tensor = self.network(_as_float(images))
         return logits
 
+    def setup(self, stage: str) -> None:
+        if self.trainer.world_size > 1:
+            share_norms(self.network, self.trainer.strategy.root_device)
+
     def on_fit_start(self) -> None:
-        # Static shapes: at a new side torch would otherwise compile for any side, which takes minutes on a CPU.
         if self.recipe.trainer.precision == "bf16-mixed" and self.device.type == "cpu":
             speed_up_depthwise(self.network)
+        # Static shapes: at a new side torch would otherwise compile for any side, which takes minutes on a CPU.
         compiled = torch.compile(self.network, dynamic=False) if self.recipe.trainer.compile else self.network
         self._forward = (compiled,)
 
@@ -66,6 +71,8 @@ class LesionModule(lightning.LightningModule):
         images, labels = mixed(*batch, self.recipe.augment, len(self.recipe.classes))
         images = images.contiguous(memory_format=torch.channels_last)
         loss: Tensor = self.loss(self._forward[0](images), labels)
+        if self.recipe.balance.weight_power and labels.ndim == 1 and distributed.is_initialized():
+            loss = share_weights(loss, labels, self.loss.weight)
         if not math.isfinite(float(loss.detach())):
             raise TrainingError(
                 f"The loss became {float(loss.detach())} in epoch {self.current_epoch}. Lower optimizer.lr or set "

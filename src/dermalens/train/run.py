@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,7 +12,6 @@ from pathlib import Path
 import lightning
 import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping, EMAWeightAveraging
-from lightning.pytorch.utilities import rank_zero_only
 
 from dermalens.core.errors import TrainingError
 from dermalens.train.checkpoint import BEST, LAST, MONITOR, AtomicCheckpointIO, checkpoint_callbacks
@@ -23,6 +21,7 @@ from dermalens.train.epochs import METRICS, EpochLog, EpochRecord, best_record, 
 from dermalens.train.failures import check_machine, plain_failures
 from dermalens.train.module import LesionModule
 from dermalens.train.notes import check_same_run, finish_notes, read_notes, start_notes
+from dermalens.train.processes import is_first_process
 from dermalens.train.recipe import Recipe
 
 
@@ -42,7 +41,7 @@ class TrainingSummary:
     @property
     def is_first_process(self) -> bool:
         """Whether this process is the one that reports; with several GPUs each has its own."""
-        return int(os.environ.get("LOCAL_RANK", "0")) == int(os.environ.get("NODE_RANK", "0")) == 0  # as Lightning sets
+        return is_first_process()
 
     @property
     def log(self) -> Path:
@@ -83,9 +82,10 @@ def _fit(recipe: Recipe, folder: Path, data: LesionData, callbacks: Sequence[Cal
     module = LesionModule(recipe, data.train_counts)
     module.network.to(memory_format=torch.channels_last)
     folder.mkdir(parents=True, exist_ok=True)
-    rank_zero_only(start_notes)(recipe, data, folder)
     log = EpochLog(folder)
-    trainer = build_trainer(recipe, folder, [log, *callbacks])
+    trainer = build_trainer(recipe, folder, [log, *callbacks])  # knows which process this is
+    if trainer.is_global_zero:
+        start_notes(recipe, data, folder)
     last = folder / LAST
     trainer.fit(module, data, ckpt_path=str(last) if last.exists() else None, weights_only=True)
     if trainer.is_global_zero:
@@ -158,6 +158,7 @@ _MEANT = (
     r".*does not have many workers",  # the recipe says how many
     r".*Checkpoint directory .* exists and is not empty",  # run.json is in it
     r".*logging interval",  # nothing is logged by step
-    r".*dataloader.*across ranks",  # the validation part is small: every process scores all of it
+    r".*dataloader.*across ranks",  # a small validation part is not divided
+    r".*sync_dist=True",  # torchmetrics has gathered the figure already
     r".*lr_scheduler.step.*before.*optimizer.step",  # 16-mixed skips a first step that overflowed
 )

@@ -1,14 +1,14 @@
-"""Random changes of training images: torchvision v2 transforms, and the few that it has not.
+"""Random changes of training images, a batch at a time, on the device that trains.
 
-Randomness comes from torch's global generator, which the data set seeds anew for every image, so that an
-image looks the same however many workers there are.
+torchvision's transforms draw once for a whole batch; here each image of a batch has its own draws, which follow from
+its seed alone (`augment_draws`). On a CPU this costs a third of torchvision's transforms one by one, mostly because all
+changes of colour are one matrix.
 """
 
 from __future__ import annotations
 
 import io
-import math
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -17,110 +17,136 @@ from torch import Tensor
 from torch.nn import functional
 from torchvision.transforms import v2
 
+from dermalens.transforms.augment_draws import (
+    LUMA,
+    Draw,
+    Draws,
+    Numbers,
+    blur_kernels,
+    chosen,
+    colours_of,
+    corner_circles,
+    draws_of,
+    erased_boxes,
+    warp_of,
+)
 from dermalens.transforms.augment_spec import Augment
+from dermalens.transforms.preprocess import SquarePixels
 
 LOAD_MARGIN = 1.15
 """Images are first reduced (antialiased) to this multiple of the training side, then warped once."""
 
+NOISE = 0.03
+"""Standard deviation, of the range 0 to 1."""
 
-def _uniform(low: float, high: float) -> float:
-    return float(torch.empty(()).uniform_(low, high))
-
-
-class RandomGeometry(v2.Transform):
-    """Rotation, mirror, scale, shear and shift in one bilinear warp, the border reflected; float [3, H, W]."""
-
-    def __init__(self, spec: Augment, side_pixels: int) -> None:
-        super().__init__()
-        self.spec = spec
-        self.side_pixels = side_pixels
-
-    def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
-        spec = self.spec
-        turn = math.radians(_uniform(-spec.rotation_degrees, spec.rotation_degrees))
-        shear = math.tan(math.radians(_uniform(-spec.shear_degrees, spec.shear_degrees)))
-        zoom = math.exp(_uniform(math.log(spec.scale[0]), math.log(spec.scale[1])))
-        mirror = [-1.0 if spec.flip and _uniform(0, 1) < 0.5 else 1.0 for _ in range(2)]
-        rotation = torch.tensor([[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]])
-        matrix = rotation @ torch.tensor([[1.0, shear], [0.0, 1.0]]) @ torch.diag(torch.tensor(mirror)) / zoom
-        shift = torch.tensor([_uniform(-2 * spec.shift, 2 * spec.shift) for _ in range(2)])
-        return {"theta": torch.cat([matrix, shift[:, None]], dim=1)}
-
-    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        size = [1, 3, self.side_pixels, self.side_pixels]
-        grid = functional.affine_grid(params["theta"][None], size, align_corners=False)
-        warped = functional.grid_sample(inpt[None], grid, padding_mode="reflection", align_corners=False)
-        return warped[0]
+GREY = 0.5
+"""Of an erased rectangle."""
 
 
-class RandomChannelGain(v2.Transform):
-    """Multiply each colour channel by its own gain: another lamp, another camera."""
-
-    def __init__(self, largest: float) -> None:
-        super().__init__()
-        self.largest = largest
-
-    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        gain = torch.empty(3, 1, 1).uniform_(1 - self.largest, 1 + self.largest)
-        return (inpt * gain).clamp(0, 1)
+def load_side(side_pixels: int) -> int:
+    """The side at which an image is loaded to be warped to a training side."""
+    return round(side_pixels * LOAD_MARGIN)
 
 
-class DarkCorners(v2.Transform):
-    """Blacken all outside a circle, as the round field of a dermatoscope does."""
-
-    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        height, width = inpt.shape[-2:]
-        radius = _uniform(0.9, 1.2)
-        centre = (_uniform(-0.1, 0.1), _uniform(-0.1, 0.1))
-        y = torch.linspace(-1, 1, height)[:, None] - centre[0]
-        x = torch.linspace(-1, 1, width)[None, :] - centre[1]
-        inside = ((radius - (x * x + y * y).sqrt()) * width / 4).clamp(0, 1)
-        return inpt * inside
+def jpeg_loss(square: SquarePixels, draws: Draws, spec: Augment) -> SquarePixels:
+    """JPEG at quality 30 to 90 and back, where the draws say so; the one change that stays with the workers."""
+    if draws[Draw.JPEG] >= spec.jpeg_probability:
+        return square
+    file = io.BytesIO()
+    Image.fromarray(square).save(file, format="JPEG", quality=30 + int(61 * draws[Draw.JPEG_QUALITY]))
+    with Image.open(file) as lossy:
+        return np.array(lossy)
 
 
-class JpegLoss(v2.Transform):
-    """JPEG at quality 30 to 90 and back, by Pillow: torchvision's own is deprecated since 0.29; uint8 [3, H, W]."""
+def augment(squares: Tensor, draws: Draws, spec: Augment, side_pixels: int) -> Tensor:
+    """Squares uint8 [N, 3, S, S] and their draws [N, D] to changed float images 0..1 [N, 3, side, side].
 
-    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        file = io.BytesIO()
-        picture = Image.fromarray(inpt.permute(1, 2, 0).contiguous().numpy())
-        picture.save(file, format="JPEG", quality=int(torch.randint(30, 91, ())))
-        with Image.open(file) as lossy:
-            return torch.from_numpy(np.array(lossy)).permute(2, 0, 1)
-
-
-class FitTo(v2.Transform):
-    """Antialiased reduction of a uint8 image to `LOAD_MARGIN` times the side, then to float 0..1."""
-
-    def __init__(self, side_pixels: int) -> None:
-        super().__init__()
-        self.side_pixels = round(side_pixels * LOAD_MARGIN)
-
-    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        side = min(self.side_pixels, inpt.shape[-1])
-        small = v2.functional.resize(inpt, [side, side], antialias=True)
-        return small.to(torch.float32) / 255
+    Which images are changed is decided on the CPU, so that a GPU is never waited for.
+    """
+    images = _warped(_reduced(squares, side_pixels), warp_of(draws, spec), side_pixels)
+    if spec.brightness or spec.contrast or spec.saturation or spec.hue or spec.channel_gain:
+        images = _recoloured(images, *colours_of(draws, spec))
+    if blurred := chosen(draws, Draw.BLUR, spec.blur_probability):
+        _change(images, blurred, lambda some: _blurred(some, blur_kernels(draws[blurred])))
+    if noisy := chosen(draws, Draw.NOISE, spec.noise_probability):
+        _change(images, noisy, lambda some: _noisy(some, draws[noisy, Draw.NOISE_SEED]))
+    if dark := chosen(draws, Draw.CORNERS, spec.dark_corner_probability):
+        _change(images, dark, lambda some: some * _circles(some, corner_circles(draws[dark])))
+    if erased := chosen(draws, Draw.ERASE, spec.erase_probability):
+        _change(images, erased, lambda some: some.masked_fill(_boxes(some, erased_boxes(draws[erased])), GREY))
+    return images
 
 
-def build_augmentation(spec: Augment, side_pixels: int) -> v2.Compose:
-    """uint8 [3, S, S] to a changed float image 0..1 [3, side, side]."""
-    steps: list[v2.Transform] = []
-    if spec.jpeg_probability:
-        steps.append(v2.RandomApply([JpegLoss()], p=spec.jpeg_probability))
-    steps += [FitTo(side_pixels), RandomGeometry(spec, side_pixels)]
-    if spec.brightness or spec.contrast or spec.saturation or spec.hue:
-        steps.append(v2.ColorJitter(spec.brightness, spec.contrast, spec.saturation, spec.hue))
-    if spec.channel_gain:
-        steps.append(RandomChannelGain(spec.channel_gain))
-    if spec.blur_probability:
-        steps.append(v2.RandomApply([v2.GaussianBlur(5, (0.3, 1.8))], p=spec.blur_probability))
-    if spec.noise_probability:
-        steps.append(v2.RandomApply([v2.GaussianNoise(sigma=0.03)], p=spec.noise_probability))
-    if spec.dark_corner_probability:
-        steps.append(v2.RandomApply([DarkCorners()], p=spec.dark_corner_probability))
-    if spec.erase_probability:
-        steps.append(v2.RandomErasing(p=spec.erase_probability, scale=(0.02, 0.15), value=0.5))
-    return v2.Compose(steps)
+def _change(images: Tensor, numbers: list[int], change: Callable[[Tensor], Tensor]) -> None:
+    """Put the changed ones of a batch in their places."""
+    at = torch.tensor(numbers).to(images.device, non_blocking=True)
+    images.index_copy_(0, at, change(images.index_select(0, at)))
+
+
+def _reduced(squares: Tensor, side_pixels: int) -> Tensor:
+    side = load_side(side_pixels)
+    if side < squares.shape[-1]:
+        squares = v2.functional.resize(squares, [side, side], antialias=True)
+    return torch.div(squares, 255.0)
+
+
+def _warped(images: Tensor, theta: Numbers, side_pixels: int) -> Tensor:
+    """One bilinear warp, the border reflected."""
+    size = [len(images), 3, side_pixels, side_pixels]
+    grid = functional.affine_grid(_like(theta, images), size, align_corners=False)
+    return functional.grid_sample(images, grid, padding_mode="reflection", align_corners=False).contiguous()
+
+
+def _recoloured(images: Tensor, matrices: Numbers, grey_shares: Numbers) -> Tensor:
+    greys = images.mean((2, 3)) @ torch.tensor(LUMA).to(images.device, non_blocking=True)
+    added = greys[:, None] * _like(grey_shares, images)
+    return torch.baddbmm(added[:, :, None], _like(matrices, images), images.flatten(2)).clamp_(0, 1).view_as(images)
+
+
+def _blurred(images: Tensor, kernels: Numbers) -> Tensor:
+    bells = _like(kernels, images).repeat_interleave(3, dim=0)
+    flat = functional.pad(images, [2, 2, 2, 2], mode="reflect").flatten(0, 1)[None]
+    across = functional.conv2d(flat, bells[:, None, None, :], groups=len(bells))
+    return functional.conv2d(across, bells[:, None, :, None], groups=len(bells)).view_as(images)
+
+
+def _noisy(images: Tensor, seeds: Draws) -> Tensor:
+    noise = torch.empty_like(images)
+    for one, seed in zip(noise, seeds, strict=True):
+        one.normal_(0, NOISE, generator=torch.Generator(images.device).manual_seed(int(seed * 2**53)))
+    return (images + noise).clamp_(0, 1)
+
+
+def _circles(images: Tensor, circles: Numbers) -> Tensor:
+    """1 within the round field of a dermatoscope and 0 outside, [N, 1, side, side]."""
+    side = images.shape[-1]
+    radius, across, down = _like(circles, images).view(-1, 3, 1, 1).unbind(1)
+    line = torch.linspace(-1, 1, side, device=images.device)
+    distance = ((line[None, None, :] - across) ** 2 + (line[None, :, None] - down) ** 2).sqrt()
+    return ((radius - distance) * side / 4).clamp(0, 1)[:, None]
+
+
+def _boxes(images: Tensor, boxes: Numbers) -> Tensor:
+    """True within the rectangles, [N, 1, side, side]."""
+    left, upper, right, lower = _like(boxes, images).view(-1, 4, 1, 1).unbind(1)
+    line = (torch.arange(images.shape[-1], device=images.device) + 0.5) / images.shape[-1]
+    across, down = line[None, None, :], line[None, :, None]
+    return ((across >= left) & (across < right) & (down >= upper) & (down < lower))[:, None]
+
+
+def _like(numbers: Numbers, images: Tensor) -> Tensor:
+    return torch.from_numpy(numbers.astype(np.float32)).to(images.device, non_blocking=True)
+
+
+def build_augmentation(spec: Augment, side_pixels: int) -> Callable[[Tensor], Tensor]:
+    """The changes of one image: uint8 [3, S, S] to float 0..1 [3, side, side]; its seed is drawn from torch."""
+
+    def change(image: Tensor) -> Tensor:
+        draws = draws_of(int(torch.randint(2**31, ())))
+        square = jpeg_loss(image.permute(1, 2, 0).contiguous().numpy(), draws, spec)
+        return augment(torch.from_numpy(square).permute(2, 0, 1)[None], draws[None], spec, side_pixels)[0]
+
+    return change
 
 
 def mixed(images: Tensor, labels: Tensor, spec: Augment, classes: int) -> tuple[Tensor, Tensor]:

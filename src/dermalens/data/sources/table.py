@@ -5,7 +5,10 @@ Column names are read in any casing; of several names for one thing the first in
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+import itertools
+import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from dermalens.core.errors import DataError, name_some
@@ -57,10 +60,15 @@ def read(path: Path) -> Listing:
     column = {role: _column(table.columns, role) for role in SYNONYMS}
     folder = table.path.parent.absolute()
     files = images_beside(folder)
-    cells = [{role: record.get(name, "") for role, name in column.items()} for record in table.records]
-    names = image_ids([_from(folder, Path(cell["image"])) for cell in cells])
-    rows = [_row(cell, name, folder, files) for cell, name in zip(cells, names, strict=True)]
-    return check_ages(rows, [cell["age"] for cell in cells])
+    have_ids = all(record.get(column["id"]) for record in table.records)
+    images = (_from(folder, Path(record.get(column["image"], ""))) for record in table.records)
+    names = itertools.repeat("") if have_ids else image_ids(list(images))
+    find = functools.lru_cache(4096)(functools.partial(_file, folder=folder, files=files))
+    rows = [
+        _row({role: record.get(key, "") for role, key in column.items()}, name, folder, find)
+        for record, name in zip(table.records, names, strict=False)
+    ]
+    return check_ages(rows, [record.get(column["age"], "") for record in table.records])
 
 
 def _from(folder: Path, path: Path) -> Path:
@@ -77,25 +85,25 @@ def _the_table(path: Path) -> Path:
     return tables[0]
 
 
-def _row(cell: Mapping[str, str], name: str, folder: Path, files: Mapping[str, Path]) -> Row:
+def _row(cell: Mapping[str, str], name: str, folder: Path, find: Callable[[str], str]) -> Row:
     """The row of a line; `name` is the image id where the line has none of its own."""
     image_id = cell["id"] or name
     return Row(
         image_id=image_id,
-        path=str(_file(cell["image"], folder, files)),
-        label=cell["label"].lower(),
+        path=find(cell["image"]),
+        label=sys.intern(cell["label"].lower()),
         lesion_id=cell["lesion"] or image_id,
         age_years=age_years(cell["age"]),
-        sex=known(cell["sex"]),
-        site=known(cell["site"]),
+        sex=sys.intern(known(cell["sex"])),
+        site=sys.intern(known(cell["site"])),
         source=folder.name,
     )
 
 
-def _file(given: str, folder: Path, files: Mapping[str, Path]) -> Path:
+def _file(given: str, folder: Path, files: Mapping[str, Path]) -> str:
     """`given` as a path, else as a file name or an image id among `files`; a path that is not there otherwise."""
     exact = folder / given
     if not given or exact.is_file():
-        return exact
+        return str(exact)
     found = files.get(given) or files.get(Path(given).stem)
-    return found if found and found.name.startswith(given) else exact
+    return str(found if found and found.name.startswith(given) else exact)

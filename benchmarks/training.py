@@ -1,0 +1,178 @@
+"""Images a second of real training against the same steps on random tensors that already lie on the device.
+
+    make bench ARGS=training
+
+Real training is the recipe's own data module: drawn JPEG files of 256 pixels, as `dermalens data cache` makes them, or
+the same images kept decoded (`data.decoded`), with the random changes of the default recipe. Both sides take turns, so
+that what else the machine does falls on both. Each real turn starts its workers anew and counts from its second batch,
+so that nothing was decoded while the other side was timed.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import lightning
+import torch
+from torch import Tensor
+
+from benchmarks.evaluation import draw_index
+from benchmarks.timing import machine
+from dermalens.core.taxonomy import CLASSES
+from dermalens.data.index import Row, read_index
+from dermalens.data.split import write_split
+from dermalens.train.datamodule import LesionData
+from dermalens.train.module import LesionModule
+from dermalens.train.notes import device_name
+from dermalens.train.recipe import Recipe, read_recipe
+
+RECIPE = Path(__file__).resolve().parents[1] / "recipes" / "default.toml"
+FILES = 280
+"""Drawn images; rows of the split name them again and again."""
+
+TURNS = 5
+"""Turns of each side; the figure is the median of their ratios."""
+
+Batch = tuple[Tensor, Tensor]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A network at its side, with a batch and the batches of one turn for a CPU and for a GPU."""
+
+    backbone: str
+    side_pixels: int
+    on_cpu: tuple[int, int]
+    on_gpu: tuple[int, int]
+
+
+CASES = (
+    Case("efficientnet_lite0", 224, on_cpu=(32, 3), on_gpu=(256, 40)),
+    Case("efficientnet_b4", 380, on_cpu=(4, 2), on_gpu=(64, 40)),
+)
+
+
+def measure() -> dict[str, object]:
+    """Both networks, from JPEG files and from images kept decoded."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        files = read_index(draw_index(folder, FILES))
+        found = {
+            f"{case.backbone} at {case.side_pixels}": {
+                "JPEG files": measure_case(case, files, folder, decoded=""),
+                "kept decoded": measure_case(case, files, folder, decoded=str(folder / "decoded")),
+            }
+            for case in CASES
+        }
+    return {"machine": machine(), "device": device_name(_device()), "threads": torch.get_num_threads(), **found}
+
+
+def measure_case(case: Case, files: Sequence[Row], folder: Path, *, decoded: str) -> dict[str, float | int | str]:
+    """Images a second of both sides and their ratio, medians over the turns."""
+    device = _device()
+    batch_size, batches = case.on_gpu if device.type == "cuda" else case.on_cpu
+    split = _split(files, folder / f"{case.backbone}.csv", batch_size * (batches + 1))
+    recipe = _recipe(case, split, decoded, batch_size)
+    lightning.seed_everything(0, verbose=False)
+    step = _steps(recipe, device)
+    data = LesionData(recipe)
+    data.prepare_data()
+    ready = torch.rand(batch_size, 3, case.side_pixels, case.side_pixels, device=device)
+    synthetic = itertools.repeat((ready, torch.arange(batch_size, device=device) % len(CLASSES)))
+    for source in (synthetic, _real(data, device)):
+        _seconds(step, source, 2)
+    turns = [(_seconds(step, synthetic, batches), _seconds(step, _real(data, device), batches)) for _ in range(TURNS)]
+    bare, full = (statistics.median(times) / batches for times in zip(*turns, strict=True))
+    return {
+        "batch": batch_size,
+        "precision": recipe.trainer.precision,
+        "compiled": "yes" if recipe.trainer.compile else "no",
+        "workers": recipe.data.workers,
+        "synthetic_images_per_second": round(batch_size / bare, 2),
+        "real_images_per_second": round(batch_size / full, 2),
+        "ratio": round(statistics.median(first / second for first, second in turns), 3),
+    }
+
+
+def _split(files: Sequence[Row], target: Path, count: int) -> Path:
+    """A split with so many training rows, or as many as every class needs; the first rows of each class judge."""
+    judges = [replace(row, part="val") for row in files[: 4 * len(CLASSES)]]
+    learned = itertools.islice(itertools.cycle(files[len(judges) :]), max(count, len(judges)))
+    rows = [replace(row, image_id=f"{row.image_id}_{number}", part="train") for number, row in enumerate(learned)]
+    write_split([*judges, *rows], target, seed=0)
+    return target
+
+
+def _device() -> torch.device:
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def _recipe(case: Case, split: Path, decoded: str, batch_size: int) -> Recipe:
+    is_gpu = _device().type == "cuda"
+    workers = min(16, os.cpu_count() or 1) if is_gpu else 0 if decoded else 2
+    return read_recipe(
+        RECIPE,
+        [
+            f"data.split='{split}'",
+            "data.extra=[]",
+            "balance.sampler_power=0.0",
+            f"data.decoded='{decoded}'",
+            f"data.workers={workers}",
+            f"model.backbone={case.backbone}",
+            "model.weights=none",
+            f"augment.sides_pixels=[[0, {case.side_pixels}]]",
+            f"trainer.batch_size={batch_size}",
+            f"trainer.precision={'bf16-mixed' if is_gpu else '32-true'}",
+            f"trainer.compile={'true' if is_gpu else 'false'}",
+        ],
+    )
+
+
+def _steps(recipe: Recipe, device: torch.device) -> Callable[[Batch], None]:
+    """One step of the recipe's module: forward, loss, backward, clipping, optimiser; as Lightning calls them."""
+    module = LesionModule(recipe, [1] * len(CLASSES)).to(device)
+    network = module.network.to(memory_format=torch.channels_last).train()
+    run = torch.compile(network, dynamic=False) if recipe.trainer.compile else network
+    spec = recipe.optimizer
+    optimizer = torch.optim.AdamW(network.parameters(), lr=spec.lr)
+    is_mixed = recipe.trainer.precision == "bf16-mixed"
+
+    def step(batch: Batch) -> None:
+        images, labels = batch
+        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=is_mixed):
+            loss = module.loss(run(images.contiguous(memory_format=torch.channels_last)), labels)
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), spec.gradient_clip)
+        optimizer.step()
+
+    return step
+
+
+def _real(data: LesionData, device: torch.device) -> Iterator[Batch]:
+    """Batches of an epoch from its second on, changed on the device; the first has been waited for."""
+    batches = iter(data.train_dataloader())
+    next(batches)
+
+    def changed() -> Iterator[Batch]:
+        for batch in batches:
+            squares, labels = (part.to(device, non_blocking=True) for part in (batch.squares, batch.labels))
+            yield data.on_after_batch_transfer(batch._replace(squares=squares, labels=labels), 0)
+
+    return changed()
+
+
+def _seconds(step: Callable[[Batch], None], source: Iterator[Batch], batches: int) -> float:
+    start = time.perf_counter()
+    for _ in range(batches):
+        step(next(source))
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.perf_counter() - start
