@@ -7,18 +7,38 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from benchmarks import answer_parts, cleaning, evaluation, inference_paths, load, single_image
+from benchmarks import (
+    answer_parts,
+    cleaning,
+    evaluation,
+    faults,
+    folder,
+    inference_paths,
+    load,
+    million_rows,
+    ray_engine,
+    scaling,
+    single_image,
+    training,
+)
 
 RESULTS = Path(__file__).resolve().parent / "results"
-BENCHMARKS = {
+BENCHMARKS: dict[str, Callable[[], Mapping[str, object]]] = {
     "single_image": single_image.measure,
+    "folder": folder.measure,
+    "ray_engine": ray_engine.measure,
+    "scaling": scaling.measure,
     "cleaning": cleaning.measure,
     "answer_parts": answer_parts.measure_packaged,
     "evaluation": evaluation.measure,
     "inference_paths": inference_paths.measure,
     "load": load.measure,
+    "faults": faults.measure,
+    "training": training.measure,
+    "million_rows": million_rows.measure,
 }
 
 

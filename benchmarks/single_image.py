@@ -1,122 +1,151 @@
-"""One image from bytes to answer, beside PyTorch eager with EfficientNet-B4 at 380 pixels in the same run.
+"""One image from bytes to answer, beside published apps of this kind, each as its own figures and in the same run.
 
-The peer does what a published Flask app of this kind does per request: decode, resize to 380, normalise, run
-EfficientNet-B4 without gradients, softmax. Its weights are random: they do not change the time.
+    make bench ARGS=single_image        (about 4 minutes)
+
+The peers are in benchmarks/peers.py. All calls take turns, so that whatever else the machine does meets all of them
+alike. Memory is the peak of a whole process that answers for one image; the installed size is that of the packages
+which its code needs (benchmarks/installed.py), ours in the environment that `make .venv-base/installed` makes.
 """
 
 from __future__ import annotations
 
-import io
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
+from typing import Any, Final
 
+from benchmarks.answer_parts import in_turns
+from benchmarks.installed import folder_bytes, installed, site_packages
+from benchmarks.peers import PEERS
 from benchmarks.pictures import LARGE, SMALL, jpeg
-from benchmarks.timing import machine, median_ms
+from benchmarks.timing import machine
 
 ROOT = Path(__file__).resolve().parents[1]
+BASE: Final = ROOT / ".venv-base"
 COLD_STARTS = 7
+REPEATS: Final = 15
+
+Figures = dict[str, float]
 
 
-def measure() -> dict[str, object]:
-    """All figures of the issue: times, cold start, memory; each beside its counterpart."""
+def measure(
+    names: Sequence[str] = tuple(PEERS), *, repeats: int = REPEATS, starts: int = COLD_STARTS
+) -> dict[str, Any]:
+    """All figures of the issue: times, cold start, memory, size; each beside its counterpart."""
     import torch
 
     import dermalens
 
     small, large = jpeg(*SMALL), jpeg(*LARGE)
     classifier = dermalens.load()
-    ours_small = median_ms(lambda: classifier.predict(small))
-    ours_large = median_ms(lambda: classifier.predict(large))
+    opened = {name: PEERS[name].open() for name in names}
+    answers: dict[str, Callable[[bytes], object]] = {"dermalens": classifier.predict}
+    answers |= {name: peer.answer for name, peer in opened.items()}
     torch.set_num_threads(1)
-    peer = eager_b4()
-    peer_small, peer_large = median_ms(lambda: peer(small), repeats=10), median_ms(lambda: peer(large), repeats=10)
+    at_small, at_large = _times(answers, small, repeats), _times(answers, large, repeats)
     torch.set_num_threads(2)
-    peer_two_threads = median_ms(lambda: peer(small), repeats=10)
-    return {
+    two_threads = _times({name: peer.answer for name, peer in opened.items()}, small, repeats)
+    found = {
         "machine": machine(),
-        "bytes_to_answer_600x450_ms": ours_small,
-        "bytes_to_answer_12_megapixels_ms": ours_large,
-        "eager_b4_600x450_ms": peer_small,
-        "eager_b4_12_megapixels_ms": peer_large,
-        "eager_b4_600x450_two_threads_ms": peer_two_threads,
-        "times_faster_600x450": round(peer_small / ours_small, 1),
-        "times_faster_12_megapixels": round(peer_large / ours_large, 1),
-        **cold_start(small),
+        "repeats": repeats,
+        "bytes_to_answer_600x450_ms": at_small["dermalens"],
+        "bytes_to_answer_12_megapixels_ms": at_large["dermalens"],
+        **_flat(names, at_small, at_large, two_threads),
+        "times_faster_600x450": _ratio(at_small[names[0]], at_small["dermalens"]),
+        "times_faster_12_megapixels": _ratio(at_large[names[0]], at_large["dermalens"]),
+        **processes(small, names, starts),
     }
+    return found | {"installed": sizes(names), "peers": _side_by_side(names, found)}
 
 
-def eager_b4() -> Callable[[bytes], object]:
-    """The peer: EfficientNet-B4 at 380 pixels, PyTorch eager."""
-    import timm
-    import torch
-    from PIL import Image
-    from torchvision.transforms import v2
-
-    network = timm.create_model("efficientnet_b4", num_classes=7).eval()
-    steps = v2.Compose(
-        [
-            v2.Resize((380, 380)),
-            v2.ToImage(),
-            v2.ToDtype(torch.float32, scale=True),
-            v2.Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
-        ]
-    )
-
-    def answer(data: bytes) -> object:
-        with torch.inference_mode():
-            image = steps(Image.open(io.BytesIO(data)).convert("RGB"))
-            return network(image[None]).softmax(1)
-
-    return answer
-
-
-def cold_start(data: bytes) -> dict[str, float]:
-    """Whole processes: `--help`, `predict` and its peak memory, and the peer's."""
+def processes(data: bytes, names: Sequence[str], starts: int) -> Figures:
+    """Whole processes: `--help`, `predict` and its peak memory, and those of the peers."""
     command = [sys.executable, "-m", "dermalens"]
     with tempfile.TemporaryDirectory() as folder:
         picture = Path(folder) / "picture.jpg"
         picture.write_bytes(data)
         predict = [*command, "predict", str(picture), "--json"]
-        peer = [sys.executable, "-c", PEER_PROCESS, str(picture)]
+        peers = {name: [sys.executable, "-m", "benchmarks.peers", name, str(picture)] for name in names}
+        runs = {name: _process(peer, min(3, starts)) for name, peer in peers.items()}
+        ours = _process(predict, starts)
         return {
-            "help_s": _seconds([*command, "--help"]),
-            "cold_start_predict_s": _seconds(predict),
-            "cold_start_eager_b4_s": _seconds(peer, repeats=3),
-            "peak_memory_predict_mb": _peak_megabytes(predict),
-            "peak_memory_eager_b4_mb": _peak_megabytes(peer),
+            "help_s": _process([*command, "--help"], starts)[0],
+            "cold_start_predict_s": ours[0],
+            **{f"cold_start_{name}_s": seconds for name, (seconds, _) in runs.items()},
+            "peak_memory_predict_mb": ours[1],
+            **{f"peak_memory_{name}_mb": megabytes for name, (_, megabytes) in runs.items()},
         }
 
 
-PEER_PROCESS = """
-import sys
-sys.path.insert(0, ".")
-from pathlib import Path
-from benchmarks.single_image import eager_b4
-eager_b4()(Path(sys.argv[1]).read_bytes())
-"""
+def sizes(names: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Installed size of what each needs; ours with the package itself, its graphs included."""
+    has_base = (BASE / "installed").is_file()  # made by `make .venv-base/installed`
+    base = site_packages(BASE) if has_base else None
+    ours = installed(["dermalens"], base) if base else installed(["dermalens"])
+    own = folder_bytes(ROOT / "src" / "dermalens") / 1e6  # installed to be edited: its RECORD names none of its files
+    ours |= {key: round(value + own, 1) for key, value in ours.items() if key.startswith("megabytes")}
+    where = ".venv-base" if has_base else ".venv, requirements followed"
+    return {
+        "dermalens": {"where": where, **ours},
+        **{name: {"where": ".venv, requirements followed", **installed(PEERS[name].packages)} for name in names},
+    }
 
 
-def _seconds(command: list[str], repeats: int = COLD_STARTS) -> float:
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        subprocess.run(command, check=True, capture_output=True, cwd=ROOT)
-        times.append(time.perf_counter() - start)
-    return round(median(times), 3)
+def _times(answers: dict[str, Callable[[bytes], object]], data: bytes, repeats: int) -> Figures:
+    calls = {name: (lambda answer=answer: answer(data)) for name, answer in answers.items()}
+    return {name: round(milliseconds, 2) for name, milliseconds in in_turns(calls, repeats=repeats).items()}
 
 
-def _peak_megabytes(command: list[str]) -> float:
-    """Peak resident memory of one process, measured by a fresh interpreter that has only this child."""
+def _flat(names: Sequence[str], small: Figures, large: Figures, two_threads: Figures) -> Figures:
+    return {
+        key: value
+        for name in names
+        for key, value in (
+            (f"{name}_600x450_ms", small[name]),
+            (f"{name}_12_megapixels_ms", large[name]),
+            (f"{name}_600x450_two_threads_ms", two_threads[name]),
+        )
+    }
+
+
+def _side_by_side(names: Sequence[str], found: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """What each peer is, and how many times more it takes than we do."""
+    pairs = {
+        "600x450": ("{}_600x450_ms", "bytes_to_answer_600x450_ms"),
+        "12_megapixels": ("{}_12_megapixels_ms", "bytes_to_answer_12_megapixels_ms"),
+        "cold_start": ("cold_start_{}_s", "cold_start_predict_s"),
+        "peak_memory": ("peak_memory_{}_mb", "peak_memory_predict_mb"),
+    }
+    return {
+        name: {
+            "what": PEERS[name].words,
+            **{
+                f"times_{what}": _ratio(found[theirs.format(name)], found[ours])
+                for what, (theirs, ours) in pairs.items()
+            },
+        }
+        for name in names
+    }
+
+
+def _ratio(theirs: float, ours: float) -> float:
+    return round(theirs / ours, 1)
+
+
+def _process(command: list[str], repeats: int) -> tuple[float, float]:
+    """Median seconds and largest peak of resident memory of a command, by a fresh interpreter with this child only."""
     wrapper = (
-        "import resource,subprocess,sys; subprocess.run(sys.argv[1:], check=True, capture_output=True); "
-        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+        "import resource,subprocess,sys,time; start=time.perf_counter(); "
+        "subprocess.run(sys.argv[1:], check=True, capture_output=True); "
+        "print(time.perf_counter()-start, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
     )
-    run = subprocess.run(
-        [sys.executable, "-c", wrapper, *command], check=True, capture_output=True, text=True, cwd=ROOT
-    )
-    return round(int(run.stdout) / 1024, 1)  # Linux counts in KiB
+    runs = []
+    for _ in range(repeats):
+        asked = [sys.executable, "-c", wrapper, *command]
+        done = subprocess.run(asked, check=True, capture_output=True, text=True, cwd=ROOT)
+        runs.append([float(figure) for figure in done.stdout.split()])
+    seconds, kibibytes = zip(*runs, strict=True)  # Linux counts in KiB
+    return round(median(seconds), 3), round(max(kibibytes) / 1024, 1)

@@ -237,6 +237,7 @@ FILLED = (
     "README.md",
     "docs/how-to/clean-and-balance.md",
     "docs/how-to/evaluate.md",
+    "docs/how-to/serve.md",
     "docs/reference/answer.md",
 )
 

@@ -6,6 +6,7 @@ drawn examples of this repository, no photographs.
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import socket
@@ -18,12 +19,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from PIL import Image
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[1]
 OUT = ROOT / "docs" / "figures" / "pages"
 EXAMPLES = ROOT / "docs" / "examples"
-DESKTOP, PHONE = {"width": 1200, "height": 900}, {"width": 360, "height": 740}
+DESKTOP: ViewportSize = {"width": 1200, "height": 900}
+PHONE: ViewportSize = {"width": 360, "height": 740}
 
 
 def main() -> None:
@@ -45,7 +48,7 @@ def main() -> None:
             _take(page, "/sign-in", "sign-in")
             page.goto("/batch")
             page.set_input_files("#images", sorted(EXAMPLES.glob("*.jpg")))
-            page.wait_for_function("document.getElementById('progress').value === 3")
+            page.locator("#progress-words").filter(has_text="3 of 3").wait_for()
             _save(page, "batch")
         with _page(browser, address, viewport=PHONE, color_scheme="dark", locale="de-DE") as page:
             _classify(page, "classify-phone-dark-german", "answer-phone-dark-german")
@@ -79,7 +82,12 @@ def _take(page: Page, path: str, name: str) -> None:
 
 def _save(page: Page, name: str) -> None:
     page.wait_for_load_state("networkidle")
-    page.screenshot(path=OUT / f"{name}.png", full_page=True)
+    before = page.viewport_size or DESKTOP
+    height = int(page.evaluate("document.documentElement.scrollHeight"))
+    page.set_viewport_size({"width": before["width"], "height": height})  # so that what sticks to the foot is there
+    picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+    picture.quantize(256, dither=Image.Dither.NONE).save(OUT / f"{name}.png", optimize=True)
+    page.set_viewport_size(before)
 
 
 @contextmanager

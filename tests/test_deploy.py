@@ -51,6 +51,7 @@ def test_the_containers_have_no_rights_and_a_file_system_that_cannot_be_written(
     job = documents("kubernetes-key.yaml")[0]
     for pod in (one["spec"]["template"]["spec"] for one in (kind("Deployment"), job)):
         assert pod["securityContext"]["runAsNonRoot"] is True
+        assert pod["enableServiceLinks"] is False  # or DERMALENS_PORT is set to something else than a port
         for container in (*pod.get("initContainers", ()), *pod["containers"]):
             locked = container["securityContext"]
             assert locked["readOnlyRootFilesystem"] is True

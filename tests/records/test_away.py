@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
-from sqlalchemy import make_url
+from sqlalchemy import make_url, text
 
 from dermalens.records import audit, cases
 from dermalens.records.cases import Wanted, keep
@@ -183,3 +183,11 @@ def _fill(file: Path) -> None:
                 stream.flush()
     except OSError:
         return
+
+
+def test_an_error_of_the_database_holds_no_value_of_a_row(tmp_path):
+    with opened(f"sqlite:///{tmp_path / 'records.sqlite'}", tmp_path) as records:
+        keep(records, OWNER, new_case(note="private note"))
+        with pytest.raises(RecordsError) as failed, records.reading() as session:
+            session.execute(text("SELECT :a, :b"), {"a": object(), "b": "private note"})
+    assert "private note" not in f"{failed.value} {failed.value.__cause__}"

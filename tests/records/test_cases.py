@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import io
 from datetime import UTC, datetime, timedelta
 
@@ -111,7 +112,11 @@ def test_search_gives_the_newest_first_page_by_page(records):
     assert third.cursor is None
 
 
-@pytest.mark.parametrize("cursor", ["", "x", "äöü", "AAAA", "MjAyNg==", "MjAyNi0xMS0yMXxh", "\0" * 40])
+FAR_AWAY = base64.urlsafe_b64encode(f"0001-01-01T00:00:00+23:59|{'0' * 32}".encode()).decode()
+"""No database has this time: in UTC it lies before the year 1."""
+
+
+@pytest.mark.parametrize("cursor", ["", "x", "äöü", "AAAA", "MjAyNg==", "MjAyNi0xMS0yMXxh", "\0" * 40, FAR_AWAY])
 def test_a_cursor_of_no_record_is_refused(records, cursor):
     with pytest.raises(BadCursor, match="none that this record gave out"):
         cases.search(records, OWNER, Wanted(after=cursor))

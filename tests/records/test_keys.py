@@ -51,6 +51,7 @@ def test_a_key_that_makes_no_sense_is_refused(records, scopes, rate):
     assert keys(records) == ()
 
 
-def test_an_unknown_key_cannot_be_revoked(records):
-    with pytest.raises(NotKept, match="no key 0123"):
-        revoke_key(records, "0123")
+@pytest.mark.parametrize("key_id", ["0123", "\udcff", "a\0b", ""])
+def test_an_unknown_key_cannot_be_revoked(records, key_id):
+    with pytest.raises(NotKept, match=f"no key {key_id}"):
+        revoke_key(records, key_id)

@@ -119,6 +119,12 @@ def test_another_name_for_this_machine_is_refused_so_that_no_page_can_rebind_it(
     assert problem_of(refused) == (403, "cross-origin")
 
 
+@pytest.mark.parametrize("origin", ["http://[", "null", "http://127.0.0.1:8000@evil.example", ""])
+def test_an_origin_that_is_no_address_is_another_one(client, origin):
+    refused = client.post("/v1/predictions", headers={"origin": origin})
+    assert problem_of(refused) == (403, "cross-origin")
+
+
 @pytest.mark.parametrize("address", ["http://localhost:8000", "http://[::1]:8000", "http://127.0.0.1"])
 def test_the_usual_names_of_this_machine_are_taken(client, address):
     assert client.get(f"{address}/v1/model").status_code == 200

@@ -79,3 +79,45 @@ def test_a_batch_may_be_larger_than_one_image(client_with):
     assert client.post(PATH, files=[("image", image)] * 4).status_code == 202
     assert problem_of(client.post(PATH, files=[("image", image)] * 10)) == (413, "too-large")
     assert problem_of(client.post("/v1/predictions", files=[("image", image + bytes(9000))])) == (413, "too-large")
+
+
+class Failing:
+    """A classifier whose graph fails on each image."""
+
+    def __init__(self, classifier):
+        self._classifier = classifier
+
+    def __getattr__(self, name):
+        return getattr(self._classifier, name)
+
+    def answer(self, *_):
+        raise RuntimeError("a mistake of ours")
+
+
+def test_an_image_that_the_server_fails_on_does_not_hold_up_the_others(client_with, bundle_folder, mel, log):
+    client = client_with(workers=1, classifiers=(Failing(load(bundle_folder)),))
+    accepted = client.post(PATH, files=[("image", mel)] * 2)
+    job = finished(client, accepted.headers["location"])
+    assert [item["state"] for item in job["items"]] == ["failed", "failed"]
+    assert job["items"][0]["error"].startswith("The server failed")
+    assert '"event": "unexpected"' in log.getvalue()
+    assert "a mistake of ours" in log.getvalue()
+
+
+def test_options_that_another_version_put_down_fail_the_image_and_nothing_else(service_with, mel):
+    service = service_with()
+    old = add_job(service.records, "local", [("", mel)], {"gone": True})
+    new = add_job(service.records, "local", [("", mel)], {})
+    with TestClient(create_app(service), base_url=ADDRESS) as client:
+        assert finished(client, f"/v1/jobs/{new.id}")["done"] == 1
+        assert "gone" in finished(client, f"/v1/jobs/{old.id}")["items"][0]["error"]
+
+
+def test_only_so_many_batches_are_held_in_memory(client_with, mel):
+    client = client_with()
+    batches = client.app.state.running.batches
+    with batches.room(), batches.room():
+        refused = client.post(PATH, files=[("image", mel)])
+        assert problem_of(refused) == (503, "busy")
+        assert int(refused.headers["retry-after"]) >= 1
+    assert client.post(PATH, files=[("image", mel)]).status_code == 202

@@ -1,6 +1,7 @@
 """Figures and log lines say what happened, and never what was in it."""
 
 import json
+import shutil
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -142,3 +143,42 @@ def test_a_stopping_server_is_not_ready_and_refuses_what_is_new(client_with, mel
     alive = client.get("/livez")
     assert alive.status_code == 200
     assert alive.headers["connection"] == "close"
+
+
+def test_the_log_says_why_a_case_was_not_kept_and_why_the_records_cannot_be_used(client_with, log, mel):
+    client = client_with()
+    folder = client.app.state.service.settings.data_folder
+    shutil.rmtree(folder / "images")
+    (folder / "images").write_text("no folder")
+    answered = client.post(PATH, files={"image": mel}, params={"keep": "1", "note": "private"})
+    assert answered.json()["kept_error"]
+    client.app.state.service.records.engine.dispose()
+    (folder / "records.sqlite").unlink()
+    assert problem_of(client.get(PATH)) == (503, "records-unavailable")
+    kept, listed = (line for line in lines(log) if line["event"] == "request")
+    assert kept["error"].startswith("not kept: The data folder cannot be used")
+    assert listed["problem"] == "records-unavailable"
+    assert "database" in listed["error"]
+    assert "private" not in log.getvalue()
+
+
+def test_a_monitor_may_ask_for_the_head_alone(client_with):
+    client = client_with()
+    for path in ("/livez", "/readyz", "/v1/model"):
+        whole, head = client.get(path), client.head(path)
+        assert (head.status_code, head.content) == (200, b"")
+        assert head.headers["content-length"] == whole.headers["content-length"]
+        assert head.headers["x-content-type-options"] == "nosniff"
+    assert client.head("/v1/quality").status_code == 405
+
+
+def test_a_method_that_does_not_fit_is_told_all_that_do(client_with):
+    client = client_with()
+    for path, methods in (
+        (PATH, "GET, HEAD, POST"),
+        (f"{PATH}/{'0' * 32}", "DELETE, GET, HEAD"),
+        ("/livez", "GET, HEAD"),
+    ):
+        refused = client.put(path)
+        assert problem_of(refused) == (405, "method-not-allowed")
+        assert refused.headers["allow"] == methods

@@ -174,3 +174,21 @@ def test_the_answer_is_strict_json_in_utf_8(client, mel):
         data={"name": "Märzfleck \ud83d\ude00".encode("utf-16", "surrogatepass").decode("utf-16")},
     )
     assert json.loads(response.content.decode("utf-8"))["image"].startswith("Märzfleck")
+
+
+@pytest.mark.parametrize("charset", ["undefined", "punycode", "no-such"])
+def test_a_form_in_a_charset_that_cannot_be_read_is_no_failure_of_the_server(client, charset):
+    part = b'--b\r\nContent-Disposition: form-data; name="note"\r\n\r\n..\xff\r\n--b--\r\n'
+    kind = {"content-type": f"multipart/form-data; boundary=b; charset={charset}"}
+    assert client.post(PATH, content=part, headers=kind).status_code in (400, 422)
+
+
+def test_a_form_that_was_cut_off_is_not_taken_for_a_whole_one(client, mel):
+    image = b'--b\r\nContent-Disposition: form-data; name="image"; filename="a"\r\n\r\n' + mel
+    option = b'\r\n--b\r\nContent-Disposition: form-data; name="keep"\r\n\r\ntr'
+    kind = {"content-type": "multipart/form-data; boundary=b"}
+    for body in (image + b"\r\n--b", image + option):
+        refused = client.post(PATH, content=body, headers=kind)
+        assert problem_of(refused) == (400, "undecodable")
+        assert "cut off" in refused.json()["detail"]
+    assert client.post(PATH, content=image + b"\r\n--b--", headers=kind).status_code == 200

@@ -3,6 +3,7 @@
 import pytest
 
 from dermalens.core.errors import DermaLensError
+from dermalens.records.store import open_records
 from dermalens.serve.service import open_service
 from dermalens.serve.settings import Settings, read_settings
 from tests.tiny_bundle import write_equipped_bundle
@@ -48,3 +49,29 @@ def test_a_prevalence_needs_a_bundle_that_states_its_own(tmp_path):
     settings = read_settings(bundle=tmp_path / "plain", default_prevalence=0.03, records=False, workers=1)
     with pytest.raises(DermaLensError, match="default_prevalence"):
         open_service(settings)
+
+
+@pytest.mark.parametrize(
+    "text", ["Derma.example, b.example", '["derma.example", "b.example"]', "derma.example,b.example,"]
+)
+def test_names_of_hosts_are_given_with_commas(monkeypatch, text):
+    monkeypatch.setenv("DERMALENS_ALLOWED_HOSTS", text)
+    assert read_settings().allowed_hosts == ("derma.example", "b.example")
+
+
+def test_the_database_lies_in_the_data_folder_whatever_its_name_is(tmp_path):
+    folder = tmp_path / "what? 100%41 #1"
+    open_records(read_settings(data_folder=folder).database_url, folder).engine.dispose()
+    assert (folder / "records.sqlite").is_file()
+
+
+@pytest.mark.parametrize(("variable", "meant"), [
+    ("DERMALENS_RETENTION_DAY", "DERMALENS_RETENTION_DAYS"), ("DERMALENS_ALLOWED_HOST", "DERMALENS_ALLOWED_HOSTS"),
+])  # fmt: skip
+def test_a_misspelt_variable_is_refused_and_one_of_another_program_is_not(monkeypatch, variable, meant):
+    monkeypatch.setenv("DERMALENS_SERVICE_HOST", "10.0.0.1")  # Kubernetes makes such
+    monkeypatch.setenv("DERMALENS_TEST_POSTGRESQL", "1")
+    read_settings()
+    monkeypatch.setenv(variable, "30")
+    with pytest.raises(DermaLensError, match=f"{variable} is no setting; is {meant} meant"):
+        read_settings()

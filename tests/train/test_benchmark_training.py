@@ -16,8 +16,8 @@ def test_real_and_synthetic_training_are_timed_side_by_side(tmp_path: Path, monk
     for decoded in ("", str(tmp_path / "decoded")):
         found = training.measure_case(case, files, tmp_path, decoded=decoded)
         assert found["batch"] == 7
-        assert found["ratio"] > 0
-        assert found["real_images_per_second"] > 0
+        assert float(found["ratio"]) > 0
+        assert float(found["real_images_per_second"]) > 0
 
 
 def test_each_command_on_made_up_rows_is_timed_and_its_memory_taken(tmp_path: Path) -> None:

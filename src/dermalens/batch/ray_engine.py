@@ -15,11 +15,14 @@ from typing import Any, Final
 from dermalens.batch.errors import BatchError
 from dermalens.batch.keys import chunked
 from dermalens.batch.scorer import Rows
-from dermalens.batch.workers import CHUNK, THREAD_LIMITS, Work
+from dermalens.batch.workers import THREAD_LIMITS, Work
 from dermalens.core.errors import MissingExtraError
 
 GROUP: Final = 200_000
 """Keys that Ray is handed at once, some 20 MB; the start of the actors, some seconds, counts little against them."""
+
+CPU_CHUNK: Final = 16
+"""Images in one call of an actor."""
 
 GPU_CHUNK: Final = 64
 """Images in one run on a GPU."""
@@ -57,7 +60,7 @@ def _scored(group: list[str], work: Work, *, workers: int, gpus: int) -> Iterato
     import pyarrow as pa
     import ray
 
-    size = GPU_CHUNK if gpus else CHUNK
+    size = GPU_CHUNK if gpus else CPU_CHUNK
     block = max(size, min(LARGEST_BLOCK, -(-len(group) // (4 * workers))))
     tables = [pa.table({"path": pa.array(map(os.fsencode, keys), pa.binary())}) for keys in chunked(group, block)]
     with warnings.catch_warnings():

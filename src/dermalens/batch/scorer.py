@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -96,7 +96,7 @@ class Scorer:
     def _rows(self, keys: Sequence[str]) -> Iterator[tuple[Image, Prediction | None]]:
         images = ahead(self._open, keys, threads=self._readers(keys))
         if not self._options.gpu:
-            yield from ((image, self._answered(image)) for image in images)
+            yield from ((replace(image, decoded=None), self._answered(image)) for image in images)
             return
         from dermalens.batch.gpu import answers_together
 

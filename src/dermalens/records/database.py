@@ -51,18 +51,21 @@ def make_engine(url: str) -> Engine:
     place = _read_url(url)
     if place.get_backend_name() == "sqlite":
         _prepare_file(Path(str(place.database)))
-        engine = create_engine(place, pool_timeout=CONNECT_SECONDS)
+        engine = create_engine(place, pool_timeout=CONNECT_SECONDS, hide_parameters=True)
         event.listen(engine, "connect", _set_up_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
-    return create_engine(
+    engine = create_engine(
         place,
         pool_pre_ping=True,
+        hide_parameters=True,  # an error's text goes to the log; a note must not
         pool_timeout=CONNECT_SECONDS,
         pool_size=10,
         max_overflow=10,
         connect_args={"connect_timeout": CONNECT_SECONDS, "tcp_user_timeout": WAIT_MS, "prepare_threshold": None},
     )
+    _be_impatient(engine)
+    return engine
 
 
 @contextmanager
@@ -111,6 +114,12 @@ def forget_deleted(engine: Engine) -> None:
             connection.exec_driver_sql(f"PRAGMA busy_timeout={_CHECKPOINT_MS}")
             connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").close()
             connection.exec_driver_sql(f"PRAGMA busy_timeout={WAIT_MS}")
+
+
+def _be_impatient(engine: Engine) -> None:
+    from dermalens.records.patience import be_impatient  # psycopg is loaded only where it is used
+
+    be_impatient(engine)
 
 
 def _read_url(url: str) -> URL:

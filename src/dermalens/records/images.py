@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,9 @@ from dermalens.core.header import MAX_PIXELS
 from dermalens.core.image import open_upright
 from dermalens.records.durable import make_folder, remove_durably, sync_name, write_durably
 from dermalens.records.errors import RecordsError, told
+
+_TURNS: Final = threading.BoundedSemaphore(2)
+"""Pictures that are made into a PNG at the same time: one of 80 megapixels takes 765 MiB meanwhile (measured)."""
 
 _QUICK: Final = 1
 """PNG's compression: level 1 takes a third of the time of level 6 and a tenth more room."""
@@ -29,11 +33,17 @@ def only_pixels(data: bytes) -> bytes:
     Raises:
         ImageError: the bytes are no picture within the limits.
     """
+    with _TURNS:
+        bare = Image.frombytes("RGB", *_pixels(data))
+        stream = io.BytesIO()
+        bare.save(stream, "PNG", compress_level=_QUICK)
+        return stream.getvalue()
+
+
+def _pixels(data: bytes) -> tuple[tuple[int, int], bytes]:
+    """Size and RGB values; the picture itself is let go, since both together would be the most that is held."""
     picture = open_upright(data, wanted_side_pixels=MAX_PIXELS)  # wanted so large that nothing is reduced
-    bare = Image.frombytes("RGB", picture.size, picture.tobytes())
-    stream = io.BytesIO()
-    bare.save(stream, "PNG", compress_level=_QUICK)
-    return stream.getvalue()
+    return picture.size, picture.tobytes()
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,7 +91,7 @@ def revoke_key(records: Records, key_id: str) -> None:
         RecordsError: the database is away.
     """
     with records.writing() as session:
-        row = session.get(KeyRow, key_id)
+        row = session.get(KeyRow, key_id) if key_id.isascii() and key_id.isalnum() else None
         if row is None:
             raise NotKept(f"There is no key {key_id}. The keys are listed by: dermalens keys list")
         if row.revoked is None:

@@ -92,7 +92,7 @@ def _after(cursor: str | None) -> list[ColumnElement[bool]]:
         at = datetime.fromisoformat(created)
     except ValueError as error:
         raise BadCursor(_BAD_CURSOR) from error
-    if at.tzinfo is None or len(case_id) != 32 or not case_id.isalnum():
+    if at.utcoffset() != timedelta(0) or len(case_id) != 32 or not case_id.isalnum():
         raise BadCursor(_BAD_CURSOR)
     return [or_(CaseRow.created < at, and_(CaseRow.created == at, CaseRow.id < case_id))]
 

@@ -128,6 +128,9 @@ def _unchecked(engine: Engine) -> Iterator[Connection]:
     """
     with engine.connect() as connection:
         if engine.dialect.name != "sqlite":
+            from dermalens.records.patience import be_patient  # psycopg is loaded only where it is used
+
+            be_patient(connection)
             yield connection
             return
         driver = connection.connection

@@ -19,6 +19,7 @@ from dermalens.serve.background import in_background
 from dermalens.serve.body_limit import BodyLimit
 from dermalens.serve.documentation import docs_router
 from dermalens.serve.errors import Page, add_handlers
+from dermalens.serve.head import Head
 from dermalens.serve.keyring import Keyring
 from dermalens.serve.logs import make_logger
 from dermalens.serve.observed import Observed
@@ -66,7 +67,8 @@ def create_app(service: Service, *, logger: FilteringBoundLogger | None = None) 
         refused=running.telemetry.refused,
     )
     app.add_middleware(Observed, telemetry=running.telemetry, logger=logger)
-    app.add_middleware(SecurityHeaders)  # the outermost
+    app.add_middleware(SecurityHeaders)
+    app.add_middleware(Head)  # the outermost
     app.openapi = lambda: openapi_of(app)  # type: ignore[method-assign]  # FastAPI's own way to change the document
     return app
 

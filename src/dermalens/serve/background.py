@@ -6,7 +6,7 @@ import asyncio
 import math
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from anyio import to_thread
 from structlog.typing import FilteringBoundLogger
@@ -17,6 +17,11 @@ from dermalens.serve.options import order_of_job
 from dermalens.serve.pool import Draining
 from dermalens.serve.problems import Refusal
 from dermalens.serve.running import Running
+
+T = TypeVar("T")
+
+FAILED: Final = "The server failed on this image. Its log tells the operator more."
+"""The error of an image for a mistake that is not the image's."""
 
 POLL_SECONDS: Final = 1.0
 """How often the batches are looked for when none was announced: another process may have taken one."""
@@ -45,7 +50,7 @@ async def in_background(running: Running, logger: FilteringBoundLogger) -> Async
 
 async def _work_off(running: Running, logger: FilteringBoundLogger, poll_seconds: float | None) -> None:
     while True:
-        is_done = await _told(lambda: _one_item(running), logger, "batch")
+        is_done = await _told(lambda: _one_item(running, logger), logger, "batch")
         if is_done is None:
             await asyncio.sleep(BACK_OFF_SECONDS)
         elif not is_done:
@@ -53,7 +58,7 @@ async def _work_off(running: Running, logger: FilteringBoundLogger, poll_seconds
             await _wait(running.batches.added, poll_seconds)
 
 
-async def _one_item(running: Running) -> bool:
+async def _one_item(running: Running, logger: FilteringBoundLogger) -> bool:
     """Answer the oldest item that nobody has taken; whether there was one."""
     from dermalens.records.jobs import finish_item, next_item
 
@@ -66,9 +71,9 @@ async def _one_item(running: Running) -> bool:
         taken.add((job_id, number))
     running.batches.added.set()  # there may be more for the others
     try:
-        answered = await _answered(running, image, options)
-        if isinstance(answered, Refusal):
-            error = str(answered)
+        answered = await _answered(running, logger, image, options)
+        if isinstance(answered, str):
+            error = answered
             await to_thread.run_sync(lambda: finish_item(records, job_id, number, error=error))
         else:
             answer = answered.prediction.as_dict()
@@ -78,16 +83,36 @@ async def _one_item(running: Running) -> bool:
     return True
 
 
-async def _answered(running: Running, image: bytes, options: dict[str, Any]) -> Answered | Refusal:
-    try:
+async def _answered(
+    running: Running, logger: FilteringBoundLogger, image: bytes, options: dict[str, Any]
+) -> Answered | str:
+    """The answer, or why there is none: an image that the server fails on must not hold up all that wait behind it."""
+
+    async def answer() -> Answered:
         work = work_of(running.service, order_of_job(image, options), deadline=math.inf, is_background=True)
-        answered = await running.pool.run(work)
-    except Draining:
-        raise
-    except Refusal as refusal:
-        return refusal
+        return await running.pool.run(work)
+
+    answered = await _outcome(answer())
+    if isinstance(answered, Draining):
+        raise answered
+    if isinstance(answered, Refusal):
+        return str(answered)
+    if isinstance(answered, BaseException):
+        logger.error("unexpected", task="batch", exc_info=answered)
+        return FAILED
     note(running, answered)
     return answered
+
+
+async def _outcome(work: Coroutine[Any, Any, T]) -> T | BaseException:
+    """What the work gives, or what it raises; cancellation passes on."""
+    doing = asyncio.create_task(work)
+    try:
+        await asyncio.wait((doing,))
+    finally:
+        doing.cancel()
+        await asyncio.wait((doing,))  # a thread of it may still be at the database
+    return doing.exception() or doing.result()
 
 
 async def _tidy(running: Running, logger: FilteringBoundLogger) -> None:
@@ -107,12 +132,15 @@ async def _tidy(running: Running, logger: FilteringBoundLogger) -> None:
 
 
 async def _told(work: Callable[[], Coroutine[Any, Any, bool]], logger: FilteringBoundLogger, what: str) -> bool | None:
-    """What the work gives; None, and a line in the log, where the records or the bundle failed."""
-    try:
-        return await work()
-    except DermaLensError as error:
-        logger.warning("background", task=what, error=str(error))
-        return None
+    """What the work gives; None, and a line in the log, where it failed: whoever calls goes on after a while."""
+    found = await _outcome(work())
+    if not isinstance(found, BaseException):
+        return found
+    if isinstance(found, DermaLensError):
+        logger.warning("background", task=what, error=str(found))
+    else:
+        logger.error("unexpected", task=what, exc_info=found)
+    return None
 
 
 async def _wait(event: asyncio.Event, seconds: float | None) -> None:

@@ -3,6 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from dermalens.serve.problems import Refusal
+
+MOST_BODIES: Final = 2
+"""Batches that are taken in at the same time; each may hold 200 MiB in memory until it is on the disk."""
+RETRY_SECONDS: Final = 5
 
 
 class Batches:
@@ -19,3 +28,20 @@ class Batches:
         """Held while an image is chosen."""
         self.taken: set[tuple[str, int]] = set()
         """Batch and number of the images in hand."""
+        self._bodies = 0
+
+    @contextmanager
+    def room(self) -> Iterator[None]:
+        """Room in memory for the body of a batch, taken before it is read.
+
+        Raises:
+            Refusal: too many are being taken in.
+        """
+        if self._bodies >= MOST_BODIES:
+            detail = f"{MOST_BODIES} batches are being taken in already. Try again in a moment."
+            raise Refusal("busy", detail, RETRY_SECONDS)
+        self._bodies += 1  # on the event loop only
+        try:
+            yield
+        finally:
+            self._bodies -= 1

@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import RedirectResponse
+from starlette.routing import Match, Mount
 
 from dermalens.serve.answering import ClientGone
 from dermalens.serve.problems import Refusal, problem_response, slug_of_status
@@ -29,6 +30,9 @@ def add_handlers(app: FastAPI, page: Page | None) -> None:
     async def refuse(request: Request, refusal: Refusal) -> Response:
         if refusal.slug != "too-large":  # which the middleware counts
             running_of(request).telemetry.refused(refusal.slug)
+        request.state.problem = refusal.slug
+        if refusal.slug == "records-unavailable":
+            request.state.error = refusal.detail  # the operator mends it; it holds nothing of the request
         if not _is_for_reader(request):
             return problem_response(refusal)
         if refusal.slug == "unauthenticated":
@@ -88,9 +92,22 @@ def _of_http(request: Request, error: HTTPException) -> Refusal:
         detail = f"There is nothing at {request.url.path[:200]}. The API is described at /docs."
     elif slug == "method-not-allowed":
         detail = f"{request.method} does not fit {request.url.path[:200]}."
+        return Refusal(slug, detail, headers={"Allow": _methods_of(request)})
     else:
         detail = str(error.detail)
     return Refusal(slug, detail, headers=dict(error.headers or {}))
+
+
+def _methods_of(request: Request) -> str:
+    """All methods of the address; Starlette names only those of the first route that has it."""
+    scope = request.scope
+    fitting = {
+        method
+        for method in ("GET", "POST", "PUT", "PATCH", "DELETE")
+        for route in request.app.routes
+        if not isinstance(route, Mount) and route.matches({**scope, "method": method})[0] is Match.FULL
+    } or {"GET"}  # a mounted folder has only this one
+    return ", ".join(sorted(fitting | ({"HEAD"} if "GET" in fitting else set())))
 
 
 def _is_for_reader(request: Request) -> bool:

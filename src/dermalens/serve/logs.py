@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import Any, Final, TextIO
+from contextlib import suppress
+from typing import Any, Final, TextIO, cast
 
 import structlog
 from structlog.tracebacks import ExceptionDictTransformer
@@ -20,11 +21,26 @@ _PROCESSORS: Final[tuple[Processor, ...]] = (
 def make_logger(stream: TextIO | None = None) -> FilteringBoundLogger:
     """A logger of its own, so that nothing is configured for the whole process."""
     logger: FilteringBoundLogger = structlog.wrap_logger(
-        structlog.PrintLogger(stream or sys.stderr),
+        structlog.WriteLogger(cast(TextIO, _Lossy(stream or sys.stderr))),
         processors=[*_PROCESSORS, structlog.processors.JSONRenderer()],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
     )
     return logger
+
+
+class _Lossy:
+    """A stream whose full disk or closed pipe costs lines: a request or a batch must not fail of being logged."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        with suppress(OSError):
+            self._stream.write(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._stream.flush()
 
 
 class JsonHandler(logging.Handler):

@@ -52,6 +52,7 @@ class Observed:
             seconds=round(seconds, 6),
             request_id=request.id,
             key_id=request.key_id,
+            **request.trouble,
         )
 
 
@@ -85,6 +86,12 @@ class _Request:
     def key_id(self) -> str | None:
         key_id: str | None = self._scope["state"].get("key_id")
         return key_id
+
+    @property
+    def trouble(self) -> dict[str, str]:
+        """The kind of refusal, and what is wrong with the records, where there is such."""
+        state = self._scope["state"]
+        return {name: state[name] for name in ("problem", "error") if name in state}
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal, TypeVar
 
 from fastapi import Query
@@ -87,7 +88,7 @@ ImageQuery = Annotated[ImageOptions, Query()]
 Options = TypeVar("Options", bound=ImageOptions)
 
 
-def with_fields(options: Options, fields: dict[str, str]) -> Options:
+def with_fields(options: Options, fields: Mapping[str, Any]) -> Options:
     """The options of the query with those of the form in their place.
 
     Raises:
@@ -96,11 +97,15 @@ def with_fields(options: Options, fields: dict[str, str]) -> Options:
     if not fields:
         return options
     try:
-        return type(options).model_validate(options.model_dump(exclude_unset=True) | fields)
+        return type(options).model_validate({**options.model_dump(exclude_unset=True), **fields})
     except ValidationError as error:
         raise invalid(list(error.errors(include_url=False, include_input=False))) from error
 
 
 def order_of_job(image: bytes, options: dict[str, Any]) -> Order:
-    """The order for an image of a batch, from the options and the name that were put down with it."""
-    return PredictionOptions.model_validate(options).order(image)
+    """The order for an image of a batch, from the options that were put down with it.
+
+    Raises:
+        Refusal: another version of DermaLens put down what this one does not know.
+    """
+    return with_fields(PredictionOptions(), options).order(image)

@@ -41,4 +41,12 @@ def is_cross_origin(headers: Headers) -> bool:
     if site is not None and site not in ("same-origin", "none"):
         return True
     origin = headers.get("origin")
-    return origin is not None and urlsplit(origin).netloc.lower() != headers.get("host", "").lower()
+    return origin is not None and _place(origin) != headers.get("host", "").lower()
+
+
+def _place(origin: str) -> str | None:
+    """Host and port; None where it is no address, such as `http://[`."""
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return None

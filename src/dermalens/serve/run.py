@@ -95,6 +95,7 @@ def _serve(service: Service, listener: socket.socket) -> None:
         app,
         access_log=False,
         server_header=False,
+        forwarded_allow_ips="*",  # only X-Forwarded-Proto is used, and only to mark the sender's own cookie as secure
         log_config=None,
         timeout_graceful_shutdown=max(1, service.settings.drain_seconds - BEFORE_AND_AFTER_SECONDS),
         backlog=BACKLOG,
@@ -104,7 +105,8 @@ def _serve(service: Service, listener: socket.socket) -> None:
     address = _address(service.settings.host, listener)
     handler = JsonHandler(logger)
     logging.getLogger("uvicorn").addHandler(handler)
-    logging.getLogger("PIL").addHandler(logging.NullHandler())  # or Pillow's words stand between the lines
+    for library in ("PIL", "python_multipart"):
+        logging.getLogger(library).addHandler(logging.NullHandler())  # or its words stand between the lines
     try:
         Server(config, pool=running.pool, address=address).run([listener])
     finally:

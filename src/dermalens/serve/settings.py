@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 import os
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from platformdirs import user_data_path
 from pydantic import Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from dermalens.core.errors import DermaLensError
 
@@ -34,7 +35,7 @@ class Settings(BaseSettings):
     """File of similar cases (dermalens gallery build); none are shown otherwise."""
     data_folder: Path = Field(default_factory=lambda: user_data_path("dermalens"))
     """Folder of the kept images."""
-    database_url: str = Field(default_factory=lambda data: f"sqlite:///{data['data_folder'] / 'records.sqlite'}")
+    database_url: str = Field(default_factory=lambda data: _url_in(data["data_folder"]))
     """Database of the records, as SQLAlchemy writes it; an SQLite file in `data_folder` otherwise."""
     records: bool = True
     """Whether cases can be kept, batches taken and keys used at all."""
@@ -56,8 +57,8 @@ class Settings(BaseSettings):
     """Days after which kept cases and finished batches are deleted; they stay otherwise."""
     allow_open: bool = False
     """Serve beyond this machine without any key: whoever reaches the address may use everything."""
-    allowed_hosts: tuple[str, ...] = ()
-    """Further names that the page is opened under on this machine without keys, such as that of a proxy."""
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    """Further names, with commas, that the page is opened under on this machine without keys, such as a proxy's."""
     default_prevalence: float | None = Field(default=None, gt=0, lt=1)
     """Malignant share among the lesions seen here, for requests that state none."""
     secret: str | None = Field(default=None, min_length=32)
@@ -67,8 +68,11 @@ class Settings(BaseSettings):
 
     @field_validator("allowed_hosts", mode="before")
     @classmethod
-    def _lower(cls, value: Any) -> Any:
-        return tuple(str(name).lower() for name in value) if isinstance(value, (list, tuple)) else value
+    def _names(cls, value: Any) -> Any:
+        names = value.strip(" []").split(",") if isinstance(value, str) else value
+        if not isinstance(names, (list, tuple)):
+            return value
+        return tuple(name for name in (str(name).strip(" \"'").lower() for name in names) if name)
 
     @property
     def is_loopback(self) -> bool:
@@ -81,12 +85,20 @@ class Settings(BaseSettings):
             return False
 
 
+def _url_in(folder: Path) -> str:
+    """The SQLite file in a folder, whose name may have any letters."""
+    from dermalens.records.place import default_url
+
+    return default_url(folder)
+
+
 def read_settings(**changes: Any) -> Settings:
     """The settings of the environment, with those given in their place.
 
     Raises:
-        DermaLensError: a value cannot be used; the message names the variable.
+        DermaLensError: a value cannot be used, or a variable is misspelt; the message names the variable.
     """
+    _refuse_misspelt()
     try:
         return Settings(**changes)
     except ValidationError as error:
@@ -95,3 +107,14 @@ def read_settings(**changes: Any) -> Settings:
         raise DermaLensError(
             f"The setting {name} ({_PREFIX}{name.upper()}) cannot be used: {first['msg']}. Change or remove it."
         ) from error
+
+
+def _refuse_misspelt() -> None:
+    """A retention that does not begin because of a missing letter would be found out too late."""
+    known = tuple(name.upper() for name in Settings.model_fields)
+    for variable in sorted(os.environ):
+        name = variable.removeprefix(_PREFIX)
+        if variable == name or name in known:
+            continue
+        if meant := get_close_matches(name, known, n=1, cutoff=0.85):
+            raise DermaLensError(f"{variable} is no setting; is {_PREFIX}{meant[0]} meant? Change or remove it.")

@@ -50,6 +50,12 @@ class _InMemory(MultiPartParser):
     """The parser of Starlette, which would write what is above 1 MiB to a temporary file."""
 
     spool_max_size = sys.maxsize
+    is_whole = False
+    """Whether the last boundary has come; a body that ends before it was cut off, perhaps before an option."""
+
+    def on_end(self) -> None:
+        super().on_end()
+        self.is_whole = True
 
 
 @asynccontextmanager
@@ -110,6 +116,10 @@ async def _multipart(request: Request, most_images: int) -> Form:
         raise Refusal(
             "undecodable", f"The form cannot be used: {error.message} Images at most: {most_images}."
         ) from error
+    except UnicodeError as error:  # of a charset that the client names, such as `undefined`
+        raise Refusal("undecodable", "The form's text cannot be read in its charset; needed is UTF-8.") from error
+    if not parser.is_whole:
+        raise Refusal("undecodable", "The form ends before its last boundary: it was cut off. Send it again.")
     images = [value for name, value in items if isinstance(value, UploadFile) and name == FIELD]
     fields = [(name, value) for name, value in items if isinstance(value, str) and value]
     foreign = [name for name, value in items if isinstance(value, UploadFile) and name != FIELD]

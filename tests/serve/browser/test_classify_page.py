@@ -58,7 +58,7 @@ def test_the_square_is_moved_and_zoomed_and_is_what_is_sent(watched: Watched):
     whole = page.locator("#square").bounding_box()
     page.locator("#square").focus()
     for _ in range(3):
-        page.keyboard.press("+")
+        page.keyboard.press("-")
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowDown")
     smaller = page.locator("#square").bounding_box()
@@ -85,6 +85,37 @@ def test_the_square_is_moved_and_zoomed_and_is_what_is_sent(watched: Watched):
     assert upper >= 0
     assert left + side <= width
     assert upper + side <= height
+
+
+def test_plus_makes_the_square_larger_as_its_label_says_and_keys_are_announced(watched: Watched):
+    page = watched.open("/")
+    choose(page)
+    square = page.locator("#square")
+    square.focus()
+    for _ in range(5):
+        page.keyboard.press("-")
+    small = square.bounding_box()
+    expect(page.locator("#status")).to_contain_text("Square: 50 % from the left")
+    page.keyboard.press("+")
+    larger = square.bounding_box()
+    assert small
+    assert larger
+    assert larger["width"] > small["width"]
+    assert "plus makes it larger" in str(square.get_attribute("aria-label"))
+
+
+def test_an_answer_goes_with_its_image(watched: Watched):
+    page = watched.open("/")
+    choose(page)
+    ask(page)
+    choose(page, as_file(chessboard((600, 450)), "page.png"))
+    expect(page.locator("#answer")).to_be_hidden()
+    assert page.locator("article.answer").count() == 0
+    page.locator("#send").click()
+    choose(page)
+    expect(page.locator("#send")).to_be_enabled()
+    ask(page)
+    assert page.locator("article.answer").get_attribute("data-verdict") != "abstain"
 
 
 def test_heat_map_and_outline_are_layers_with_a_slider(watched: Watched):

@@ -63,6 +63,7 @@ def test_a_kept_case_is_found_annotated_judged_and_deleted(watched: Watched):
     assert page.request.get(picture).ok
     page.get_by_role("link", name="Delete this case").click()
     page.get_by_role("button", name="Yes, delete it for good").click()
+    expect(page.get_by_role("status")).to_contain_text("The case is deleted.")
     watched.open(f"/history?text={word}")
     assert rows(page) == 0
     assert page.request.get(picture).status == 404
@@ -75,10 +76,19 @@ def test_two_images_of_a_lesion_are_compared(watched: Watched):
     page = watched.open(case)
     page.get_by_role("link", name=lesion).first.click()
     expect(page.locator("h1")).to_contain_text(lesion)
+    page.wait_for_load_state("load")
     assert page.locator(".over-time img").count() == 2
     assert page.locator(".over-time img").evaluate_all("all => all.every(one => one.naturalWidth > 0)")
     expect(page.locator("#change-title")).to_be_visible()
     assert page.locator("svg.line circle").count() == 2
+
+
+def test_the_heat_map_of_a_kept_case_is_shown_on_request(watched: Watched):
+    page = watched.open(keep(watched, IRREGULAR, lesion=""))
+    page.get_by_role("link", name="Show the heat map").click()
+    expect(page.locator(".layer-heat")).to_be_visible()
+    page.locator("#show-heat").uncheck()
+    expect(page.locator(".layer-heat")).to_be_hidden()
 
 
 def test_everything_can_be_taken_away(watched: Watched):

@@ -14,6 +14,7 @@ def answer(decision="refer", **probabilities):
         "diagnosis": first,
         "probabilities": probabilities,
         "malignant_probability": malignant,
+        "operating_point": {"sensitivity": 0.95},
     }
 
 
@@ -23,9 +24,10 @@ def answer(decision="refer", **probabilities):
         (answer(mel=0.6, nv=0.4), "melanoma"),
         (answer(mel=0.3, nv=0.7), "melanoma"),
         (answer(mel=0.25, bcc=0.75), "melanoma"),
-        (answer(mel=0.1, bcc=0.9), "carcinoma"),
-        (answer(mel=0.1, akiec=0.5, nv=0.4), "keratosis"),
-        (answer(mel=0.19, akiec=0.19, bcc=0.19, nv=0.43), "malignant"),
+        (answer(mel=0.1, bcc=0.9), "melanoma"),
+        (answer(mel=0.09, bcc=0.91), "carcinoma"),
+        (answer(mel=0.09, akiec=0.5, nv=0.41), "keratosis"),
+        (answer(mel=0.09, akiec=0.26, bcc=0.25, nv=0.4), "malignant"),
         (answer(mel=0.05, nv=0.95), "caution"),
         (answer(benign=0.4, malignant=0.6), "malignant"),
         (answer(benign=0.8, malignant=0.2), "caution"),
@@ -41,3 +43,17 @@ def test_every_decision_has_steps_in_every_language_and_only_a_referral_has_a_da
     told = {verdict: advice(answer(verdict, mel=0.5, nv=0.5), language) for verdict in ("refer", "reassure", "abstain")}
     assert all(len(one.steps) >= 3 and one.why and one.title for one in told.values())
     assert [bool(one.when) for one in told.values()] == [True, False, False]
+
+
+@pytest.mark.parametrize(
+    "given", [answer(mel=0.6, nv=0.4), answer(bcc=1.0), answer(akiec=1.0), answer(mel=0.06, nv=0.94)]
+)
+def test_how_urgent_it_is_is_left_to_the_physician(given):
+    assert "the physician decides" in advice(given, languages()["en"]).why
+
+
+def test_a_reassurance_says_how_many_malignant_lesions_get_it_too():
+    given = answer("reassure", nv=0.99, mel=0.01)
+    assert "5% of the malignant lesions" in advice(given, languages()["en"]).why
+    given["operating_point"]["sensitivity"] = None
+    assert "%" not in advice(given, languages()["en"]).why

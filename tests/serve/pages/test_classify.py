@@ -47,15 +47,15 @@ def test_the_module_gets_a_fragment(client, mel, ask):
 
 def test_a_probable_melanoma_is_seen_within_two_weeks(client, mel, ask):
     text = ask(client, mel, FRAGMENT).text
-    assert "Within two weeks" in text
-    assert "NICE NG12" in text
+    assert "best within two weeks" in text
+    assert "the physician decides" in text
     assert "without waiting" in text
 
 
 def test_a_basal_cell_carcinoma_is_an_ordinary_appointment(client, ask):
     text = ask(client, encoded(lesion("bcc")), FRAGMENT).text
     assert "In the next weeks" in text
-    assert "Within two weeks" not in text
+    assert "two weeks" not in text
 
 
 def test_a_reassuring_answer_says_what_to_watch_for(client, naevus, ask):
@@ -73,7 +73,7 @@ def test_the_answer_has_classes_layers_measures_and_limits(client, mel, ask):
     assert "Asymmetry" in text
     assert " mm" in text
     assert "positive predictive value" in text
-    assert "Where 3.5% of the lesions are malignant" in text
+    assert "where 3.5% of them are malignant" in text
     assert "Knows seven colours." in text
     assert "Not a medical device" in text
 
@@ -110,7 +110,7 @@ def test_no_image_damaged_and_foreign_files_are_friendly_and_german(client, mel,
     assert (none.status_code, damaged.status_code, foreign.status_code) == (422, 400, 415)
     assert "Es wurde kein Bild ausgewählt" in none.text
     assert "beschädigt oder abgeschnitten" in damaged.text
-    assert "Die Datei ist Text" in foreign.text
+    assert "Ihrem Inhalt nach ist die Datei Text" in foreign.text
 
 
 def test_the_prevalence_of_the_clinic_is_remembered_in_the_browser(client_with, mel, ask):

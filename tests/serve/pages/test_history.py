@@ -4,6 +4,9 @@ import io
 import json
 import zipfile
 
+import numpy as np
+from PIL import Image
+
 from tests.serve.pages.conftest import GERMAN, HTML
 
 EVIL = '<script>alert("x")</script>'
@@ -111,10 +114,12 @@ def test_a_case_is_erased_only_after_a_second_question(own, mel, keep):
     case = keep(own, mel)
     assert "Delete this case?" in own.get(f"/cases/{case}/delete", headers=HTML).text
     assert own.get(f"/cases/{case}", headers=HTML).status_code == 200
-    assert own.post(f"/cases/{case}/delete", headers=HTML).url.path == "/history"
+    after = own.post(f"/cases/{case}/delete", headers=HTML)
+    assert after.url.path == "/history"
+    assert "The case is deleted." in after.text
     gone = own.get(f"/cases/{case}", headers=GERMAN)
     assert gone.status_code == 404
-    assert "Hier gibt es nichts" in gone.text
+    assert "Diese Seite gibt es nicht" in gone.text
     assert own.get(f"/cases/{case}/image").status_code == 404
 
 
@@ -154,3 +159,34 @@ def test_records_that_are_away_are_said_and_images_are_answered_all_the_same(own
     answered = ask(own, mel, keep="yes")
     assert answered.status_code == 200
     assert "The case was not kept." in answered.text
+
+
+def test_the_heat_map_of_a_kept_case_is_made_anew_where_it_is_asked_for(own, mel, chessboard, keep):
+    case = keep(own, mel)
+    assert "data:image/png" not in own.get(f"/cases/{case}", headers=HTML).text
+    assert own.get(f"/cases/{case}?heatmap=1", headers=HTML).text.count("data:image/png;base64,") == 2
+    abstained = own.get(f"/cases/{keep(own, chessboard)}?heatmap=1", headers=HTML).text
+    assert "heat map" not in abstained.lower()
+
+
+def test_lists_show_the_square_that_the_model_saw(own, mel, keep):
+    case = keep(own, mel, square="10,20,80")
+    assert f'src="/cases/{case}/square"' in own.get("/history", headers=HTML).text
+    response = own.get(f"/cases/{case}/square")
+    assert response.headers["content-type"] == "image/jpeg"
+    assert response.headers["content-disposition"].startswith("attachment")
+    small = Image.open(io.BytesIO(response.content))
+    whole = Image.open(io.BytesIO(own.get(f"/cases/{case}/image").content))
+    assert small.size == (80, 80)
+    assert whole.size != small.size
+    expected = np.asarray(whole.convert("RGB").crop((10, 20, 90, 100)), dtype=float)
+    assert np.abs(np.asarray(small, dtype=float) - expected).mean() < 5
+
+
+def test_probabilities_for_different_prevalences_are_not_compared_silently(own, mel, keep):
+    keep(own, mel, lesion="heel", prevalence="3")
+    case = keep(own, mel, lesion="heel", prevalence="3")
+    address = "/lesions/" + own.get(f"/cases/{case}", headers=HTML).text.split('href="/lesions/')[1].split('"')[0]
+    assert "was stated differently" not in own.get(address, headers=HTML).text
+    keep(own, mel, lesion="heel")
+    assert "was stated differently" in own.get(address, headers=HTML).text

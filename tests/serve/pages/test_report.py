@@ -18,7 +18,7 @@ def words_of(pdf):
     texts = []
     for stream in streams:
         try:
-            texts.append(zlib.decompress(stream))
+            texts.append(zlib.decompressobj().decompress(stream))  # its last byte may be what \r? took
         except zlib.error:
             continue
     shown = re.findall(rb"\(((?:[^()\\]|\\.)*)\) Tj", b"\n".join(texts))
@@ -42,7 +42,7 @@ def test_the_report_has_decision_probabilities_model_and_limits(report):
     words = words_of(pdf)
     assert pdf.startswith(b"%PDF-")
     assert pages_of(pdf) == 1
-    for part in ("Show this lesion to a dermatologist", "Within two weeks", "Malignant probability", "Melanoma"):
+    for part in ("Show this lesion to a dermatologist", "best within two weeks", "Malignant probability", "Melanoma"):
         assert part in words
     for part in ("itches since June", "left arm", "54", "tiny 1.0", "Knows seven colours.", "Not a medical device"):
         assert part in words

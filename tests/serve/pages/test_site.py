@@ -32,7 +32,7 @@ def test_each_kind_of_problem_has_a_page_in_both_languages(client, slug):
 def test_an_unknown_page_is_friendly_in_the_language_of_the_reader(client):
     response = client.get("/nothing", headers=GERMAN)
     assert response.status_code == 404
-    assert "Hier gibt es nichts" in response.text
+    assert "Diese Seite gibt es nicht" in response.text
     assert client.get("/problems/nothing", headers=HTML).status_code == 404
 
 

@@ -7,8 +7,8 @@ from typing import Annotated
 from anyio import to_thread
 from fastapi import APIRouter, Path, Request, Response
 
-from dermalens.records.jobs import add_job, delete_job, find_job
-from dermalens.serve.access import Predicts
+from dermalens.records.jobs import Job, add_job, delete_job, find_job
+from dermalens.serve.access import Caller, Predicts
 from dermalens.serve.answering import work_of
 from dermalens.serve.api.answers import job_content, json_response
 from dermalens.serve.openapi import IMAGE_PROBLEMS, images_body, problems
@@ -36,6 +36,14 @@ JobId = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="Id of a batch
 )
 async def predict_batch(request: Request, query: JudgingQuery, caller: Predicts) -> Response:
     """The images wait on the disk until they are answered, over a restart too, and are deleted then."""
+    batches = running_of(request).batches
+    with batches.room():
+        job = await _taken(request, query, caller)
+    batches.added.set()
+    return json_response(job_content(job), 202, {"Location": f"/v1/jobs/{job.id}"})
+
+
+async def _taken(request: Request, query: JudgingOptions, caller: Caller) -> Job:
     running = running_of(request)
     records = running.needed_records
     async with taken_in(request, most_images=running.service.settings.max_batch_images) as form:
@@ -43,9 +51,7 @@ async def predict_batch(request: Request, query: JudgingQuery, caller: Predicts)
         stored = options.model_dump(exclude_defaults=True)
         images = _named(form.names, form.images)
         work_of(running.service, order_of_job(b"", stored), deadline=0)  # refuses what no image could be answered with
-        job = await to_thread.run_sync(lambda: add_job(records, caller.owner, images, stored))
-    running.batches.added.set()
-    return json_response(job_content(job), 202, {"Location": f"/v1/jobs/{job.id}"})
+        return await to_thread.run_sync(lambda: add_job(records, caller.owner, images, stored))
 
 
 @router.get(

@@ -9,18 +9,17 @@ from anyio import to_thread
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from dermalens.core.errors import DermaLensError
 from dermalens.core.taxonomy import CLASSES
 from dermalens.records.case import NewCase, Patient
 from dermalens.records.cases import delete, find, image_of, keep, search
-from dermalens.records.errors import RecordsError
 from dermalens.records.query import MAX_LIMIT, Wanted
 from dermalens.serve.access import Caller, Predicts, Reads
 from dermalens.serve.answering import Answered, answer
 from dermalens.serve.api.answers import case_content, json_response, predicted
 from dermalens.serve.openapi import IMAGE_PROBLEMS, image_body, problems
 from dermalens.serve.options import PredictionOptions, PredictionQuery, with_fields
-from dermalens.serve.problems import Refusal
-from dermalens.serve.running import Running, running_of
+from dermalens.serve.running import running_of
 from dermalens.serve.schemas import CaseOut, CasesOut, Predicted
 from dermalens.serve.upload import taken_in
 
@@ -70,9 +69,7 @@ async def predict(request: Request, query: PredictionQuery, caller: Predicts) ->
         if options.keep:
             caller.need("records")
         answered = await answer(request, options.order(form.image))
-        kept = (
-            await _keep(running_of(request), caller, options, (form.image, answered)) if options.keep else {"id": None}
-        )
+        kept = await _keep(request, caller, options, (form.image, answered)) if options.keep else {"id": None}
     return json_response(predicted(answered, kept))
 
 
@@ -147,7 +144,7 @@ async def report(
 
 
 async def _keep(
-    running: Running, caller: Caller, options: PredictionOptions, said: tuple[bytes, Answered]
+    request: Request, caller: Caller, options: PredictionOptions, said: tuple[bytes, Answered]
 ) -> dict[str, str | None]:
     """The id of the kept case, or why there is none: the answer does not depend on it."""
     image, answered = said
@@ -164,8 +161,9 @@ async def _keep(
         square=(options.place.left, options.place.upper, options.place.side) if options.place else None,
     )
     try:
-        records = running.needed_records
+        records = running_of(request).needed_records
         case = await to_thread.run_sync(lambda: keep(records, caller.owner, new))
-    except (RecordsError, Refusal) as error:
+    except DermaLensError as error:
+        request.state.error = f"not kept: {error}"
         return {"id": None, "kept_error": str(error)}
     return {"id": case.id}

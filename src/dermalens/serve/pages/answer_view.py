@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from dermalens.core.statements import NO_ANSWER
 from dermalens.core.taxonomy import is_binary, malignant_of
 from dermalens.serve.pages.advice import advice
 from dermalens.serve.pages.i18n import Language
 from dermalens.serve.pages.measures_view import Measure, measures_of
+from dermalens.serve.pages.reasons import reasons_of
 from dermalens.serve.pages.sentences import say
 from dermalens.serve.pages.similar_view import SimilarView, similar_of
 from dermalens.serve.pages.words import HEADLINES, about, clinical_name, lay_name
@@ -84,8 +86,8 @@ def view_of(answer: Answer, language: Language) -> AnswerView:
         why=advised.why,
         steps_title=advised.title,
         steps=advised.steps,
-        reasons=_said(answer["reasons"], language),
-        notes=_said(answer["notes"], language),
+        reasons=reasons_of(answer, language),
+        notes=_said([note for note in answer["notes"] if note != NO_ANSWER], language),
         findings=findings,
         quality_words=_quality_words(is_shown, language),
         size_words=_size_words(answer, language),
@@ -207,7 +209,9 @@ def _prevalence(answer: Answer, language: Language) -> PrevalenceView | None:
             )
         )
     share = language.percent(stated["malignant"], 1)
-    return PrevalenceView(language.gettext("Where {share} of the lesions are malignant", share=share), tuple(sentences))
+    return PrevalenceView(
+        language.gettext("Over all lesions, where {share} of them are malignant", share=share), tuple(sentences)
+    )
 
 
 def _quality_words(is_shown: bool, language: Language) -> str:

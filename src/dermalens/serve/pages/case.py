@@ -16,12 +16,13 @@ from dermalens.records.cases import Case, delete, find, image_of, lesions, name_
 from dermalens.records.errors import BadValue, RecordsError
 from dermalens.records.feedback import add_feedback
 from dermalens.serve.access import Caller, Reads
-from dermalens.serve.answering import Order, answer
+from dermalens.serve.answering import Answered, Order, answer
 from dermalens.serve.api.answers import case_content
 from dermalens.serve.pages.answer_view import view_of
-from dermalens.serve.pages.case_view import case_view, facts_of, feedback_of, frame_of
+from dermalens.serve.pages.case_view import case_view, facts_of, feedback_of, frame_of, square_of
 from dermalens.serve.pages.history import label_choices
 from dermalens.serve.pages.i18n import N_
+from dermalens.serve.pages.layers import Layers, layers_of
 from dermalens.serve.pages.problems import ProblemView
 from dermalens.serve.pages.rendering import language_for, page
 from dermalens.serve.pages.report import case_pdf
@@ -43,11 +44,14 @@ Text = Annotated[str, Form()]
 
 
 @router.get("/cases/{case_id}")
-async def case_page(request: Request, caller: Reads, case_id: str, done: str = "") -> Response:
-    """A case with its answer as it was kept."""
+async def case_page(
+    request: Request, caller: Reads, case_id: str, done: str = "", *, heatmap: bool = False
+) -> Response:
+    """A case with its answer as it was kept; its heat map, which is not kept, is made anew where it is asked for."""
     records = running_of(request).needed_records
     case = await to_thread.run_sync(find, records, caller.owner, case_id)
-    return await _shown(request, case, done=done)
+    layers = await _layers(request, case) if heatmap and _can_explain(request, case) else None
+    return await _shown(request, case, done=done, layers=layers)
 
 
 @router.get("/cases/{case_id}/image")
@@ -58,15 +62,27 @@ async def case_image(request: Request, caller: Reads, case_id: str) -> Response:
     return Response(png, media_type="image/png", headers=headers)
 
 
+@router.get("/cases/{case_id}/square")
+async def case_square(request: Request, caller: Reads, case_id: str) -> Response:
+    """The square that the model saw, small, for lists and for the comparison over time."""
+    records = running_of(request).needed_records
+    case = await to_thread.run_sync(find, records, caller.owner, case_id)
+    png = await to_thread.run_sync(image_of, records, caller.owner, case_id)
+    headers = {"Content-Disposition": f'attachment; filename="dermalens-{case_id[:8]}-square.jpg"'}
+    small = await to_thread.run_sync(square_of, case, png)
+    return Response(small, media_type="image/jpeg", headers=headers)
+
+
 @router.get("/cases/{case_id}/report.pdf")
 async def case_report(request: Request, caller: Reads, case_id: str) -> Response:
     """The case on one page of PDF, with the heat map where this bundle gave the answer."""
     running, language = running_of(request), language_for(request)
-    records, bundle = running.needed_records, running.service.classifier.bundle
+    records, manifest = running.needed_records, running.service.classifier.manifest
     case = await to_thread.run_sync(find, records, caller.owner, case_id)
     png = await to_thread.run_sync(image_of, records, caller.owner, case_id)
-    heatmap = await _heatmap(request, case, png) if case.answer["bundle"]["sha256"] == bundle.sha256 else None
-    make = partial(case_pdf, case, png, bundle.manifest, language.code, heatmap_png=heatmap)
+    answered = await _answered(request, case, png) if _can_explain(request, case) else None
+    heatmap = answered.heatmap_png if answered else None
+    make = partial(case_pdf, case, png, manifest, language.code, heatmap_png=heatmap)
     headers = {"Content-Disposition": f'inline; filename="dermalens-{case_id[:8]}.pdf"'}
     return Response(await to_thread.run_sync(make), media_type="application/pdf", headers=headers)
 
@@ -128,18 +144,36 @@ async def delete_page(request: Request, caller: Reads, case_id: str) -> Response
 async def delete_case(request: Request, caller: Reads, case_id: str) -> Response:
     """Erase the case."""
     await to_thread.run_sync(delete, running_of(request).needed_records, caller.owner, case_id)
-    return RedirectResponse("/history", HTTPStatus.SEE_OTHER)
+    return RedirectResponse("/history?done=deleted", HTTPStatus.SEE_OTHER)
 
 
-async def _heatmap(request: Request, case: Case, png: bytes) -> bytes | None:
-    """The heat map, which is not kept, made anew; None where the server is too busy for it."""
+def _can_explain(request: Request, case: Case) -> bool:
+    """Whether there is an answer to explain, and the bundle that gave it is the one that is here."""
+    bundle = running_of(request).service.classifier.bundle
+    return case.decision != "abstain" and bool(case.answer["bundle"]["sha256"] == bundle.sha256)
+
+
+async def _answered(request: Request, case: Case, png: bytes) -> Answered | None:
+    """The answer made anew, for what of it is not kept; None where the server is too busy for it."""
     stated = case.answer.get("prevalence")
     square = Square(*case.square) if case.square else None
-    order = Order(png, heatmap=True, square=square, prevalence=stated["malignant"] if stated else None)
+    has_outline = running_of(request).service.classifier.outline is not None
+    prevalence = stated["malignant"] if stated else None
     try:
-        return (await answer(request, order)).heatmap_png
+        return await answer(
+            request, Order(png, heatmap=True, outline=has_outline, square=square, prevalence=prevalence)
+        )
     except Refusal:
         return None
+
+
+async def _layers(request: Request, case: Case) -> Layers | None:
+    try:
+        png = await to_thread.run_sync(image_of, running_of(request).needed_records, case.owner, case.id)
+    except RecordsError:
+        return None  # the picture is missing, which its own place on the page shows
+    answered = await _answered(request, case, png)
+    return await to_thread.run_sync(layers_of, answered.prediction) if answered else None
 
 
 async def _changed(request: Request, caller: Caller, case_id: str, change: partial[Case], *, what: str) -> Response:
@@ -157,7 +191,9 @@ async def _refused(request: Request, caller: Caller, case_id: str, detail: str) 
     return await _shown(request, case, problem=problem)
 
 
-async def _shown(request: Request, case: Case, *, done: str = "", problem: ProblemView | None = None) -> Response:
+async def _shown(
+    request: Request, case: Case, *, done: str = "", problem: ProblemView | None = None, layers: Layers | None = None
+) -> Response:
     language, running = language_for(request), running_of(request)
     values: dict[str, Any] = {
         "answer": view_of(case.answer, language),
@@ -169,6 +205,8 @@ async def _shown(request: Request, case: Case, *, done: str = "", problem: Probl
         "lesions": await to_thread.run_sync(lesions, running.needed_records, case.owner),
         "done": language.gettext(DONE[done]) if done in DONE else None,
         "problem": problem,
+        "layers": layers,
+        "heatmap_at": None if layers or not _can_explain(request, case) else f"/cases/{case.id}?heatmap=1#layers-title",
     }
     try:
         png = await to_thread.run_sync(image_of, running.needed_records, case.owner, case.id)

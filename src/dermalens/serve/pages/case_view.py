@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import struct
 from dataclasses import dataclass
+from typing import Final
+
+from PIL import Image
 
 from dermalens.core.square import centre_of
 from dermalens.records.cases import Case
 from dermalens.serve.pages.i18n import Language
 from dermalens.serve.pages.words import DECISIONS, FEEDBACK_KINDS, SEXES, SITES, clinical_name
+
+SMALL_SIDE: Final = 480
+"""Pixels of the square in lists and in the comparison."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,3 +110,16 @@ def frame_of(case: Case, png: bytes) -> Frame:
     outline = case.answer.get("outline") if case.decision != "abstain" else None
     points = " ".join(f"{x},{y}" for x, y in outline["polygon"]) if outline else ""
     return Frame(width, height, left, upper, side, points)
+
+
+def square_of(case: Case, png: bytes) -> bytes:
+    """The square that the model saw as a small JPEG."""
+    frame = frame_of(case, png)
+    ends = (frame.left, frame.upper, frame.left + frame.side, frame.upper + frame.side)
+    left, upper, right, lower = (round(end) for end in ends)
+    with Image.open(io.BytesIO(png), formats=["PNG"]) as whole:  # as the record wrote it: upright, without a profile
+        small = whole.convert("RGB").crop((left, upper, right, lower))
+    small.thumbnail((SMALL_SIDE, SMALL_SIDE), reducing_gap=2.0)
+    buffer = io.BytesIO()
+    small.save(buffer, "JPEG", quality=88)
+    return buffer.getvalue()

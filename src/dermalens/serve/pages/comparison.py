@@ -15,6 +15,9 @@ from dermalens.serve.pages.i18n import N_, Language
 LEFT, RIGHT, TOP, BOTTOM = 60.0, 575.0, 14.0, 150.0
 """The area of the line in the units of the drawing in lesion.html."""
 
+HALF_DATE: Final = 45.0
+"""Half the width of a date below the line."""
+
 MOST_DATES: Final = 6
 """Written below the line; more would overlap."""
 
@@ -82,7 +85,7 @@ def line_of(cases: Sequence[Case], language: Language) -> Line | None:
         x = LEFT + (RIGHT - LEFT) * (case.created - first).total_seconds() / whole
         is_named = place in (0, len(shown) - 1) or len(shown) <= MOST_DATES
         words = language.day(case.created.astimezone()) if is_named and not _is_near(dots, x) else ""
-        anchor = "start" if place == 0 else "end" if place == len(shown) - 1 else "middle"
+        anchor = "start" if x < LEFT + HALF_DATE else "end" if x > RIGHT - HALF_DATE else "middle"
         dots.append(Mark(round(x, 1), _height(case.malignant_probability), words, anchor))
     ticks = tuple(Mark(LEFT, _height(share), language.percent(share)) for share in (0.0, 0.5, 1.0))
     values = ", ".join(
@@ -98,6 +101,13 @@ def warnings_of(cases: Sequence[Case], language: Language) -> list[str]:
     found = []
     if len({answer["bundle"]["sha256"] for answer in answers}) > 1:
         found.append(language.gettext("Different models gave these answers: their numbers cannot be compared exactly."))
+    if len({_stated(answer) for answer in answers}) > 1:
+        found.append(
+            language.gettext(
+                "The share of malignant lesions was stated differently for these answers, which moves the probability "
+                "by itself: its change here says nothing about the lesion."
+            )
+        )
     if any(case.decision == "abstain" for case in cases):
         found.append(language.gettext("An image that could not be judged has no numbers here."))
     if any((answer.get("abcd") or {}).get("is_partial") for answer in answers):
@@ -105,6 +115,12 @@ def warnings_of(cases: Sequence[Case], language: Language) -> list[str]:
             language.gettext("In some images the lesion goes on outside the square: their measures are of a part.")
         )
     return found
+
+
+def _stated(answer: Mapping[str, Any]) -> float | None:
+    """The prevalence that was stated."""
+    stated = answer.get("prevalence")
+    return stated["malignant"] if stated else None
 
 
 def _of(answer: Mapping[str, Any], *path: str) -> float | None:
@@ -144,4 +160,4 @@ def _height(share: float) -> float:
 
 
 def _is_near(dots: Sequence[Mark], x: float) -> bool:
-    return any(dot.words and abs(dot.x - x) < 90 for dot in dots)  # a date is about 80 wide
+    return any(dot.words and abs(dot.x - x) < 2 * HALF_DATE for dot in dots)

@@ -24,7 +24,7 @@ from dermalens.records.export import export_json, export_zip
 from dermalens.records.store import Records
 from dermalens.serve.access import Reads
 from dermalens.serve.pages.case_view import case_view
-from dermalens.serve.pages.i18n import Language
+from dermalens.serve.pages.i18n import N_, Language
 from dermalens.serve.pages.problems import ProblemView
 from dermalens.serve.pages.rendering import language_for, page
 from dermalens.serve.pages.sentences import say
@@ -36,6 +36,7 @@ router = APIRouter(include_in_schema=False)
 CASES_PER_PAGE: Final = 25
 FILTERS: Final = ("since", "until", "decision", "label", "lesion", "text")
 CHUNK_BYTES: Final = 256 * 1024
+DELETED: Final = N_("The case is deleted.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,7 @@ async def history_page(request: Request, caller: Reads) -> Response:
         decisions=[(code, language.gettext(words)) for code, words in DECISIONS.items()],
         labels=label_choices(running_of(request).service.classifier.manifest.classes, language),
         lesions=await to_thread.run_sync(lesions, records, caller.owner),
+        done=language.gettext(DELETED) if request.query_params.get("done") == "deleted" else None,
         **values,
     )
 

@@ -20,11 +20,14 @@ async def lesion_page(request: Request, caller: Reads, lesion_id: str) -> Respon
     """Images, measures and probability of a lesion, side by side."""
     language = language_for(request)
     cases = await to_thread.run_sync(of_lesion, running_of(request).needed_records, caller.owner, lesion_id)
+    images = [case_view(case, language) for case in cases]
+    is_one_a_day = len({one.day for one in images}) == len(images)
     return page(
         request,
         "lesion.html",
         lesion=cases[0].lesion if cases else "",
-        images=[case_view(case, language) for case in cases],
+        images=images,
+        heads=[one.day if is_one_a_day else one.moment for one in images],
         rows=rows_of(cases, language),
         line=line_of(cases, language),
         warnings=warnings_of(cases, language),

@@ -49,7 +49,7 @@ def _border(abcd: Mapping[str, Any], language: Language) -> Measure:
         language.gettext("Border"),
         language.gettext("irregularity {value}", value=language.number(abcd["border"]["irregularity"])),
         language.gettext(
-            "1 is a circle. It ends abruptly in {n} of {all} segments.",
+            "1 is a circle. The border ends abruptly in {n} of {all} segments.",
             n=abcd["border"]["abrupt_segments"],
             all=SEGMENTS,
         ),
@@ -75,9 +75,8 @@ def _diameter(abcd: Mapping[str, Any], language: Language) -> Measure:
     if length is None:
         return Measure("D", language.gettext("Diameter"), share, "")
     shown = language.gettext("{length} mm", length=language.number(length, 1))
-    return Measure(
-        "D", language.gettext("Diameter"), shown, f"{share}. {language.gettext('By the scale that was given.')}"
-    )
+    source = language.gettext("By the scale that was given.")
+    return Measure("D", language.gettext("Diameter"), shown, f"{share}. {source}")
 
 
 def colour(name: str, language: Language) -> str:

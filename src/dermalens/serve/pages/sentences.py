@@ -7,6 +7,7 @@ what varies; a sentence that fits a template is said with the template's transla
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import cache
 from typing import Final
 
@@ -127,6 +128,11 @@ TEMPLATES: Final = (
     ),
     N_("A prevalence is a share between 0 and 1, such as 0.03 for 3 %; {value} was given."),
     N_("No operating point '{name}' in this bundle; it has {names}."),
+    # Pillow, within those on damaged files
+    N_("image file is truncated"),
+    N_("image file is truncated ({n} bytes not processed)"),
+    N_("broken data stream when reading image file"),
+    N_("cannot identify image file"),
     # serve
     N_("{size} images wait already. Try again in a moment."),
     N_("The server finishes what it has accepted and takes nothing new. Try again in a moment."),
@@ -191,6 +197,16 @@ def say(sentence: str, language: Language) -> str:
     return sentence
 
 
+def say_with(sentence: str, language: Language, exact: Mapping[str, str]) -> str:
+    """A sentence of the core in the language, with these values for placeholders in the place of its own."""
+    for template, pattern in _patterns():
+        match = pattern.fullmatch(sentence)
+        if match:
+            values = {name: exact.get(name) or _value(text, language) for name, text in match.groupdict().items()}
+            return language.gettext(template, **values)
+    return sentence
+
+
 def is_known(sentence: str, language: Language) -> bool:
     """Whether the catalogue has the sentence, as it is or by its template."""
     return sentence in language.texts or any(
@@ -217,7 +233,8 @@ def _value(text: str, language: Language) -> str:
     code, _, name = text.partition(" (")
     if code in DIAGNOSES and name == f"{DIAGNOSES[code].name})":
         return f"{code} ({language.gettext(DIAGNOSES[code].name)})"
-    if text in language.texts:
-        return language.texts[text]
+    known = say(text, language)
+    if known != text:
+        return known
     written = _DECIMAL.sub(lambda match: language.number(float(match[0]), len(match[2])), text)
     return language.percent(float(text[:-1]) / 100) if re.fullmatch(r"\d+%", text) else written

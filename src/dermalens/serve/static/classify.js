@@ -14,6 +14,7 @@ if (form) {
   const place = find("answer");
   const value = find("square-value");
   let chosen = null;
+  let sending = null;
 
   const crop = new Crop(
     {
@@ -21,6 +22,9 @@ if (form) {
       sliders: { left: find("square-left"), upper: find("square-upper"), side: find("square-side") },
     },
     () => { value.value = crop.value; },
+    (shares) => {
+      find("status").textContent = words.textSquare.replace(/\{(\w+)\}/g, (_, name) => shares[name]);
+    },
   );
   find("square-centre").addEventListener("click", () => crop.centre());
 
@@ -31,6 +35,9 @@ if (form) {
 
   const show = (file) => {
     chosen = file;
+    sending?.abort(); // an answer must not be read as that of another image
+    place.hidden = true;
+    place.replaceChildren();
     complain("");
     value.value = "";
     crop.clear();
@@ -53,6 +60,7 @@ if (form) {
 
   takeImages(find("drop"), [find("image"), find("photo")], (files) => {
     if (files[0].type && !files[0].type.startsWith("image/")) return complain(words.textForeign);
+    if (!files[0].size) return complain(words.textEmpty);
     if (files[0].size > Number(words.mostBytes)) return complain(words.textLarge);
     show(files[0]);
   });
@@ -63,31 +71,39 @@ if (form) {
     return data;
   };
 
-  const ask = async () => {
+  const ask = async (data, signal) => {
     for (let tries = 1; ; tries += 1) {
-      const response = await fetch(form.action, { method: "POST", body: body(), headers: { "X-Fragment": "1", Accept: "text/html" } });
+      const response = await fetch(form.action, { method: "POST", body: data, signal, headers: { "X-Fragment": "1", Accept: "text/html" } });
       if (!isBusy(response) || tries === TRIES) return response;
       find("working-words").textContent = words.textBusy;
       await sleep(waitFor(response));
+      signal.throwIfAborted();
     }
   };
 
-  // The square in the sharpness of the original, under the layers; the server's own is as small as the model sees it.
-  const sharpen = () => {
-    const base = place.querySelector(".layer-base");
-    if (!base || !crop.width || find("crop").hidden) return;
+  // The square that is sent, in the sharpness of the original; the server's own is as small as the model sees it.
+  const sharp = () => {
+    if (!crop.width || find("crop").hidden) return null;
     const canvas = document.createElement("canvas");
     canvas.width = canvas.height = 640;
-    canvas.getContext("2d").drawImage(image, crop.left, crop.upper, crop.side, crop.side, 0, 0, 640, 640);
-    canvas.toBlob((blob) => { if (blob) base.src = URL.createObjectURL(blob); }, "image/jpeg", 0.9);
+    const drawing = canvas.getContext("2d");
+    drawing.fillStyle = "#fff"; // on which the server lays what is transparent
+    drawing.fillRect(0, 0, 640, 640);
+    drawing.drawImage(image, crop.left, crop.upper, crop.side, crop.side, 0, 0, 640, 640);
+    return canvas;
   };
 
-  const put = (html) => {
+  const sharpen = (canvas) => {
+    const base = place.querySelector(".layer-base");
+    if (base) canvas?.toBlob((blob) => { if (blob) base.src = URL.createObjectURL(blob); }, "image/jpeg", 0.9);
+  };
+
+  const put = (html, canvas) => {
     place.innerHTML = html;
     place.hidden = false;
     reveal(place);
     connectLayers(place);
-    sharpen();
+    sharpen(canvas);
     const title = place.querySelector("h2");
     find("status").textContent = `${words.textReady} ${title?.textContent ?? ""}`;
     title?.focus({ preventScroll: true });
@@ -110,16 +126,23 @@ if (form) {
     }
     complain("");
     setWorking(true);
+    sending = new AbortController();
+    const { signal } = sending;
+    const canvas = sharp();
     try {
-      const response = await ask();
+      const response = await ask(body(), signal);
       if (response.redirected && !response.url.endsWith("/answer")) return location.assign(response.url);
       // What never reached a page, as a body that is too large, is told as problem details.
       if (!response.headers.get("content-type")?.startsWith("text/html")) return complain((await response.json()).detail);
-      put(await response.text());
+      const html = await response.text();
+      signal.throwIfAborted();
+      put(html, canvas);
     } catch (error) {
+      if (signal.aborted) return;
       complain(words.textFailed);
       if (!(error instanceof TypeError)) throw error; // fetch gives a TypeError where there is no server
     } finally {
+      sending = null;
       setWorking(false);
     }
   });

@@ -2,9 +2,10 @@
 const LEAST = 64; // pixels; below it the answer abstains for a picture that is too small
 
 export class Crop {
-  constructor(parts, changed) {
+  constructor(parts, changed, told) {
     Object.assign(this, parts); // image, stage, square, shade, sliders {left, upper, side}
     this.changed = changed;
+    this.told = told; // after a key: where the square is now, for who cannot see it
     this.touches = new Map();
     this.square.addEventListener("keydown", (event) => this.key(event));
     this.stage.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
@@ -64,10 +65,14 @@ export class Crop {
     });
     this.shade.setAttribute("viewBox", `0 0 ${width} ${height}`);
     this.shade.firstElementChild.setAttribute("d", `M0 0H${width}V${height}H0zM${left} ${upper}h${side}v${side}h${-side}z`);
+    for (const [name, slider] of Object.entries(this.sliders)) slider.value = this.shares[name];
+  }
+
+  // In per cent of the room that there is, as the sliders have it.
+  get shares() {
     const share = (value, room) => String(room > 0 ? Math.round((100 * value) / room) : 50);
-    this.sliders.left.value = share(left, width - side);
-    this.sliders.upper.value = share(upper, height - side);
-    this.sliders.side.value = share(side, this.largest);
+    const { left, upper, side, width, height } = this;
+    return { left: share(left, width - side), upper: share(upper, height - side), side: share(side, this.largest) };
   }
 
   slide() {
@@ -80,17 +85,18 @@ export class Crop {
     const step = this.largest * (event.shiftKey ? 0.1 : 0.02);
     const moves = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] };
     if (event.key in moves) this.place(this.left + moves[event.key][0], this.upper + moves[event.key][1], this.side);
-    else if (event.key === "+" || event.key === "=") this.zoom(0.92);
-    else if (event.key === "-") this.zoom(1 / 0.92);
+    else if (event.key === "+" || event.key === "=") this.zoom(1 / 0.92); // the square grows, as with the slider and two fingers
+    else if (event.key === "-") this.zoom(0.92);
     else if (event.key === "Home") this.centre();
     else return;
     event.preventDefault();
+    this.told(this.shares);
   }
 
   wheel(event) {
     if (document.activeElement !== this.square && !event.ctrlKey) return; // the page scrolls until the square is chosen
     event.preventDefault();
-    this.zoom(event.deltaY < 0 ? 0.94 : 1 / 0.94);
+    this.zoom(event.deltaY < 0 ? 1 / 0.94 : 0.94);
   }
 
   at(event) {

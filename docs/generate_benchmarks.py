@@ -1,0 +1,160 @@
+"""The generated parts of the page of benchmarks: one image, a folder, growing folders, Ray."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path(__file__).resolve().parents[1] / "benchmarks" / "results"
+SIZES = {"600x450": "600x450", "12_megapixels": "12 megapixels"}
+FEW = 100
+
+
+def one_image() -> str:
+    """A row for us and for each peer: bytes to answer, cold start, memory, installed size."""
+    result = _read("single_image")
+    rows = [_image_row("DermaLens, packaged bundle", result, "dermalens")]
+    rows += [_image_row(peer["what"], result, name) for name, peer in result["peers"].items()]
+    head = [
+        "| | 600x450 | ratio | 12 megapixels | ratio | cold start | peak memory | installed | without CUDA packages |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    note = f"Medians of {result['repeats']} rounds on one thread. {_on(result)} `make bench ARGS=single_image`."
+    return "\n".join([*head, *rows, "", note]) + "\n"
+
+
+def _image_row(words: str, result: dict[str, Any], name: str) -> str:
+    is_ours = name == "dermalens"
+    small, large = (result[f"{'bytes_to_answer' if is_ours else name}_{size}_ms"] for size in SIZES)
+    process = "predict" if is_ours else name
+    times = {} if is_ours else result["peers"][name]
+    ratios = [_number(times.get(f"times_{size}", 1.0)) for size in SIZES]
+    size = result["installed"][name]
+    return (
+        f"| {words} | {small:.1f} ms | {ratios[0]} | {large:.1f} ms | {ratios[1]} "
+        f"| {result[f'cold_start_{process}_s']:.2f} s | {result[f'peak_memory_{process}_mb']:.0f} MB "
+        f"| {size['megabytes']:,.0f} MB | {size['megabytes_without_cuda_packages']:,.0f} MB |"
+    )
+
+
+def folder() -> str:
+    """The rates of a folder against its bound, and those of the peers."""
+    result = _read("folder")
+    rows = [row for name, words in SIZES.items() for row in _folder_rows(words, result["folders"][name])]
+    head = ["| images | who | images/s | of the bound | we are faster |", "|---|---|---|---|---|"]
+    note = f"{result['workers']} workers. {_on(result)} `make bench ARGS=folder`."
+    return "\n".join([*head, *rows, "", note]) + "\n"
+
+
+def _folder_rows(words: str, found: dict[str, Any]) -> list[str]:
+    whole, steady = found["whole_command"], found["steady"]
+    ahead = f"| {found['images']:,} of {words} |"
+    ours = [
+        (
+            f"{ahead} `dermalens batch`, without start and end | {steady['images_per_second']:.1f} "
+            f"| {_per_cent(steady['share_of_bound'])} ({_per_cent(steady['share_of_bound_by_processor_time'])} "
+            "by processor time) | |"
+        ),
+        f"{ahead} the whole command | {whole['images_per_second']:.1f} | {_per_cent(whole['share_of_bound'])} | |",
+    ]
+    how = {"loop": "in a loop", "loader": "with a DataLoader"}
+    peers = [
+        f"{ahead} {name.replace('_', ' ')}, {words_} | {rates[key]:.1f} | | {_number(rates[f'times_{key}'])} times |"
+        for name, rates in found["peers"].items()
+        for key, words_ in how.items()
+    ]
+    return ours + peers
+
+
+def reader_thread() -> str:
+    """What a thread that reads ahead brings to a worker."""
+    found = _read("folder")["reader_thread"]
+    words = {"in_memory": "files that the system has in memory", "from_disk": "files fetched from the disk"}
+    rows = [
+        f"| {words[where]} | {one['images_per_second_without']:.1f} | {one['images_per_second_with']:.1f} "
+        f"| {one['ratio']:.2f} ({min(one['ratio_of_each_round']):.2f} to {max(one['ratio_of_each_round']):.2f}) "
+        f"| {one['processor_ms_without']:.1f} ms | {one['processor_ms_with']:.1f} ms |"
+        for where, one in found.items()
+    ]
+    head = [
+        "| 600x450 | images/s without | with | ratio (of the rounds) | processor time of an image without | with |",
+        "|---|---|---|---|---|---|",
+    ]
+    return "\n".join([*head, *rows]) + "\n"
+
+
+def scaling() -> str:
+    """Time and memory at each count."""
+    result = _read("scaling")
+    rows = [
+        f"| {int(count):,} | {one['seconds']:,.0f} s | {one['images_per_second']:.1f} | {one['ms_an_image']:.2f} ms "
+        f"| {one['relative_to_smallest']:.3f} | {one['bound_images_per_second']:.1f} "
+        f"| {one['peak_mb_of_the_command']:.0f} MB | {one['peak_mb_of_its_workers']:.0f} MB |"
+        for count, one in result["runs"].items()
+    ]
+    head = [
+        (
+            "| images | time | images/s | an image, start left out | relative | the bound meanwhile, images/s "
+            "| peak memory of the command | of its workers |"
+        ),
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    note = (
+        f"{result['images']}, {result['distinct']:,} different ones. The start takes {result['start_s']:g} s; "
+        f"{result['workers']} workers. {_on(result)} `make bench ARGS=scaling`."
+    )
+    return "\n".join([*head, *rows, "", note]) + "\n"
+
+
+def listing() -> str:
+    """Listing alone."""
+    rows = [
+        f"| {int(count):,} | {one['seconds']:.1f} s | {one['microseconds_an_image']:.1f} µs "
+        f"| {one['peak_mb_of_the_command']:.0f} MB |"
+        for count, one in _read("scaling")["listing"].items()
+    ]
+    head = ["| images in the folder | until the manifest is there | an image | peak memory |", "|---|---|---|---|"]
+    return "\n".join([*head, *rows]) + "\n"
+
+
+def ray_engine() -> str:
+    """Ray beside the local engine."""
+    result = _read("ray_engine")
+    words = {"steady": "without start and end", "whole_command": "the whole command"}
+    rows = [
+        f"| {words[what]} | {_mean(result[what]['local']):.1f} | {_mean(result[what]['ray']):.1f} "
+        f"| {_per_cent(result['ray_share_of_local'][what])} |"
+        for what in words
+    ]
+    head = [
+        f"| {result['images']:,} images of 600x450 | local, images/s | Ray, images/s | share |",
+        "|---|---|---|---|",
+    ]
+    note = f"{result['workers']} workers or actors. {_on(result)} `make bench ARGS=ray_engine`."
+    return "\n".join([*head, *rows, "", note]) + "\n"
+
+
+def _read(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+    return found
+
+
+def _mean(runs: list[dict[str, float]]) -> float:
+    return sum(run["images_per_second"] for run in runs) / len(runs)
+
+
+def _per_cent(share: float) -> str:
+    return f"{100 * share:.0f} %"
+
+
+def _number(ratio: float) -> str:
+    return f"{ratio:.0f}" if ratio >= FEW else f"{ratio:.1f}"
+
+
+def _on(result: dict[str, Any]) -> str:
+    machine = result["machine"]
+    return (
+        f"{machine['processor']}, {machine['cores']} cores, onnxruntime {machine['version_onnxruntime']}, "
+        f"torch {machine['version_torch']}."
+    )
