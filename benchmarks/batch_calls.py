@@ -15,12 +15,15 @@ from typing import Any, Final
 
 from numpy.typing import NDArray
 
-from dermalens.batch.scorer import Rows, Scorer
+from dermalens.batch.scorer import Image, Rows, Scorer
 
 LOG: Final = "DERMALENS_BENCH_CALLS"
 """Names the folder of the notes, which also the workers of Ray inherit."""
 READERS: Final = "DERMALENS_BENCH_READERS"
 """Threads of a worker that read ahead, in the place of what the scorer chooses."""
+
+READ_WAIT: Final = "DERMALENS_BENCH_READ_WAIT"
+"""Seconds that each read waits in addition, as one over a network does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,10 @@ class NotingScorer(Scorer):
 
     def _readers(self, keys: Sequence[str]) -> int:
         return int(os.environ[READERS]) if READERS in os.environ else super()._readers(keys)
+
+    def _open(self, key: str) -> Image:
+        time.sleep(float(os.environ.get(READ_WAIT, "0")))
+        return super()._open(key)
 
     def __call__(self, batch: Mapping[str, NDArray[Any]]) -> Rows:
         """Rows, as the scorer gives them."""

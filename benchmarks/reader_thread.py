@@ -1,7 +1,8 @@
 """What it brings a worker to read and decode the next image in a thread while this one is classified.
 
-Runs without and with the thread take turns, on files that the system has in memory and on files that it must fetch from
-the disk. All cores have a worker, so that a thread can only gain where the worker would wait.
+Runs without and with the thread take turns: on files that the system has in memory, on files that it must fetch from
+the disk, and with reads that wait as those of a disk in a network do. All cores have a worker, so that a thread can
+only gain where the worker would wait.
 """
 
 from __future__ import annotations
@@ -12,13 +13,14 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
-from benchmarks.batch_calls import READERS
+from benchmarks.batch_calls import READ_WAIT, READERS
 from benchmarks.batch_run import steady_run
 from benchmarks.many_pictures import drawn, fill
 from benchmarks.pictures import SMALL
 
 ROUNDS: Final = 4
 DISTINCT: Final = 20
+WAITS: Final = {"in_memory": 0.0, "from_disk": 0.0, "each_read_waits_10_ms": 0.01}
 
 
 def reader_thread(images: int, rounds: int = ROUNDS) -> dict[str, Any]:
@@ -27,11 +29,11 @@ def reader_thread(images: int, rounds: int = ROUNDS) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as name:
         every = [pictures[number % len(pictures)] for number in range(images)]
         source = fill(Path(name) / "pictures", images, every)
-        return {where: _compared(source, rounds, cold=where == "from_disk") for where in ("in_memory", "from_disk")}
+        return {where: _compared(source, rounds, where) for where in WAITS}
 
 
-def _compared(source: Path, rounds: int, *, cold: bool) -> dict[str, Any]:
-    runs = [{readers: _run(source, readers, cold=cold) for readers in (0, 1)} for _ in range(rounds)]
+def _compared(source: Path, rounds: int, where: str) -> dict[str, Any]:
+    runs = [{readers: _run(source, readers, where) for readers in (0, 1)} for _ in range(rounds)]
     rates = {readers: [run[readers]["images_per_second"] for run in runs] for readers in (0, 1)}
     used = {readers: [run[readers]["processor_ms_per_image"] for run in runs] for readers in (0, 1)}
     return {
@@ -44,11 +46,11 @@ def _compared(source: Path, rounds: int, *, cold: bool) -> dict[str, Any]:
     }
 
 
-def _run(source: Path, readers: int, *, cold: bool) -> dict[str, float]:
-    if cold:
+def _run(source: Path, readers: int, where: str) -> dict[str, float]:
+    if where == "from_disk":
         _forget(source)
     with tempfile.TemporaryDirectory() as out:
-        return steady_run(source, Path(out), environment={READERS: str(readers)})
+        return steady_run(source, Path(out), environment={READERS: str(readers), READ_WAIT: str(WAITS[where])})
 
 
 def _forget(folder: Path) -> None:

@@ -15,6 +15,7 @@ import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
+import generate_benchmarks
 import generate_serving
 
 from dermalens.core.bundlefile import read_bundle
@@ -220,6 +221,12 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "api": generate_serving.api_table,
     "load": generate_serving.load,
     "settings": generate_serving.settings,
+    "one-image": generate_benchmarks.measured("single_image", generate_benchmarks.one_image),
+    "folder": generate_benchmarks.measured("folder", generate_benchmarks.folder),
+    "reader-thread": generate_benchmarks.measured("folder", generate_benchmarks.reader_thread),
+    "scaling": generate_benchmarks.measured("scaling", generate_benchmarks.scaling),
+    "listing": generate_benchmarks.measured("scaling", generate_benchmarks.listing),
+    "ray-engine": generate_benchmarks.measured("ray_engine", generate_benchmarks.ray_engine),
     "layouts": layouts,
     "made-images": made_images,
     "cleaning-times": cleaning_times,
@@ -238,6 +245,7 @@ FILLED = (
     "docs/how-to/clean-and-balance.md",
     "docs/how-to/evaluate.md",
     "docs/how-to/serve.md",
+    "docs/reference/benchmarks.md",
     "docs/reference/answer.md",
 )
 

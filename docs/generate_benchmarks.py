@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).resolve().parents[1] / "benchmarks" / "results"
 SIZES = {"600x450": "600x450", "12_megapixels": "12 megapixels"}
 FEW = 100
+
+
+def measured(name: str, write: Callable[[], str]) -> Callable[[], str]:
+    """The block that `write` makes of a result; where there is none yet, a sentence that says so."""
+
+    def block() -> str:
+        is_there = (RESULTS / f"{name}.json").is_file() and (name != "single_image" or "peers" in _read(name))
+        return write() if is_there else f"Not measured yet: `make bench ARGS={name}` does it.\n"
+
+    return block
 
 
 def one_image() -> str:
@@ -70,7 +81,11 @@ def _folder_rows(words: str, found: dict[str, Any]) -> list[str]:
 def reader_thread() -> str:
     """What a thread that reads ahead brings to a worker."""
     found = _read("folder")["reader_thread"]
-    words = {"in_memory": "files that the system has in memory", "from_disk": "files fetched from the disk"}
+    words = {
+        "in_memory": "files that the system has in memory",
+        "from_disk": "files fetched from the disk",
+        "each_read_waits_10_ms": "each read waits 10 ms more, as over a network",
+    }
     rows = [
         f"| {words[where]} | {one['images_per_second_without']:.1f} | {one['images_per_second_with']:.1f} "
         f"| {one['ratio']:.2f} ({min(one['ratio_of_each_round']):.2f} to {max(one['ratio_of_each_round']):.2f}) "

@@ -1,4 +1,8 @@
-"""A real server with the packaged bundle, and a real browser that reports everything that should not happen."""
+"""A real server with the packaged bundle, and a real browser that reports everything that should not happen.
+
+Both end with each module: a process that another test forks while Playwright runs holds its pipes, and Playwright waits
+for these to close.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +26,7 @@ CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Where `dermalens serve` listens, with an empty record of its own."""
     folder = tmp_path_factory.mktemp("served")
@@ -42,7 +46,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     assert "Traceback" not in log.read_text(), log.read_text()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Debian's Chromium; in CI it must be there."""
     found = next(filter(None, map(shutil.which, CHROMIUM)), None)
