@@ -20,6 +20,12 @@ class Load:
     """Of the answers with status 200."""
     statuses: Counter[str] = field(default_factory=Counter)
 
+    def add(self, other: Load) -> None:
+        """Take another load's figures in."""
+        self.seconds += other.seconds
+        self.milliseconds += other.milliseconds
+        self.statuses += other.statuses
+
     def as_dict(self) -> dict[str, object]:
         """Answers a second, latency of the answers, and how many of each status."""
         good = self.statuses["200"]

@@ -36,6 +36,7 @@ BENCHMARKS: dict[str, Callable[[], Mapping[str, object]]] = {
     "evaluation": evaluation.measure,
     "inference_paths": inference_paths.measure,
     "load": load.measure,
+    "load_memory": load.measure_memory,
     "faults": faults.measure,
     "training": training.measure,
     "million_rows": million_rows.measure,

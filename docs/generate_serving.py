@@ -70,7 +70,8 @@ def load() -> str:
 
 
 def _load_notes(result: dict[str, Any]) -> str:
-    single, flood, memory, machine = (result[key] for key in ("overhead", "overload", "memory", "machine"))
+    single, flood, machine = (result[key] for key in ("overhead", "overload", "machine"))
+    memory = json.loads((ROOT / "benchmarks/results/load_memory.json").read_text(encoding="utf-8"))
     resident = memory["resident_mb_after_each_tenth"]
     refused = ", ".join(f"{count} with {status}" for status, count in flood["statuses"].items())
     sentences = (
@@ -96,7 +97,7 @@ def _load_notes(result: dict[str, Any]) -> str:
         ),
         (
             f"{machine['processor']}, {machine['cores']} cores, the client on the same ones; "
-            "`make bench ARGS=load` measures anew."
+            "`make bench ARGS=load` and `ARGS=load_memory` measure anew."
         ),
     )
     return " ".join(sentences)
