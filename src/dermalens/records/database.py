@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +25,9 @@ To rise from reader to writer can fail in the middle of a transaction.
 
 _STALLED_MS: Final = 60_000
 """After so long without a word PostgreSQL ends a writer that has stalled, so that the others get their turn."""
+
+_PAUSE_SECONDS: Final = 0.02
+"""Between two attempts of one that SQLite does not let wait."""
 
 _CHECKPOINT_MS: Final = 2_000
 """How long the write-ahead log waits for readers before it is emptied; writers wait too meanwhile."""
@@ -152,7 +157,21 @@ def _set_up_sqlite(connection: Any, _: object) -> None:  # a connection of the d
     connection.isolation_level = None  # the driver begins nothing by itself; `_begin_sqlite` does
     connection.create_function("lower", 1, _lower, deterministic=True)  # its own leaves umlauts as they are
     for line in _PRAGMAS:
-        connection.execute(line)
+        _execute_in_turn(connection, line)
+
+
+def _execute_in_turn(connection: Any, line: str) -> None:
+    """Execute, and wait for another connection; SQLite does not when a new file gets its write-ahead log."""
+    until = time.monotonic() + WAIT_MS / 1000
+    while True:
+        try:
+            connection.execute(line)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(_PAUSE_SECONDS)
+        else:
+            return
 
 
 def _begin_sqlite(connection: Connection) -> None:
