@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 import random
-import socket
 import subprocess
 import sys
 import tempfile
@@ -29,6 +28,7 @@ from sqlalchemy.exc import OperationalError
 
 from benchmarks.faults_check import broken, lost, settle, swept, unfinished, unreadable
 from benchmarks.faults_client import PATH, Noted, at_work
+from benchmarks.ports import free_port
 from benchmarks.timing import machine
 from dermalens.records.store import Records, opened
 from tests.tiny_bundle import write_equipped_bundle
@@ -183,12 +183,6 @@ def _wait(is_done: Callable[[], bool]) -> None:
     until = time.monotonic() + SECONDS_TO_START
     while not is_done() and time.monotonic() < until:
         time.sleep(0.02)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

@@ -28,6 +28,7 @@ import psutil
 
 from benchmarks.load_client import Load, closed, open_ended, recovery
 from benchmarks.pictures import SMALL, jpeg
+from benchmarks.ports import free_port
 from benchmarks.timing import machine
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -152,9 +153,7 @@ def _ours(folder: str) -> Callable[[int], list[str]]:
 @contextmanager
 def _started(command: Callable[[int], list[str]], ready: str | None) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """A server of this machine on a free port; it ends with the block."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     nowhere = subprocess.DEVNULL
     with subprocess.Popen(command(port), cwd=ROOT, stdout=nowhere, stderr=nowhere) as process:
         try:

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+from benchmarks.ports import free_port
 from dermalens.cli import demo
 from dermalens.cli.main import app
 from dermalens.predict.classifier import Classifier, load
@@ -100,12 +101,6 @@ def classify(client: httpx.Client, image: Path) -> list:
     stream = client.get(f"/gradio_api/call/lambda/{call.json()['event_id']}").text
     assert "event: complete" in stream, stream
     return json.loads(stream.split("data: ")[-1])
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def test_a_port_in_use_is_said_in_one_line(bundle_folder):

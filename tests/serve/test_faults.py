@@ -14,9 +14,10 @@ import pytest
 from sqlalchemy import make_url, update
 from starlette.testclient import TestClient
 
-from benchmarks.faults import Place, free_port, measure, served
+from benchmarks.faults import Place, measure, served
 from benchmarks.faults_check import broken, lost, swept, unfinished, unreadable
 from benchmarks.faults_client import Noted
+from benchmarks.ports import free_port
 from dermalens.records import cases
 from dermalens.records.jobs import add_job, finish_item
 from dermalens.records.keys import create_key

@@ -11,10 +11,9 @@ import numpy as np
 import onnxruntime
 
 from dermalens.batch.errors import BatchError
-from dermalens.core.decision import calibrate
 from dermalens.core.image import Decoded
 from dermalens.predict.classifier import Asked, Classifier
-from dermalens.predict.prediction import Prediction, Seen, answer
+from dermalens.predict.prediction import Prediction, Seen
 from dermalens.predict.quality import assess
 from dermalens.predict.session import OnnxSession
 from dermalens.transforms.preprocess import SquarePixels, preprocess
@@ -69,9 +68,7 @@ def answers_together(
     outputs = classifier.run(np.stack(squares))
     judged = classifier.gate.judge(outputs.embedding) if classifier.gate else [None] * len(seen)
     for logits, gate, one in zip(outputs.logits, judged, seen, strict=True):
-        probabilities = calibrate(logits, classifier.manifest.calibration)
-        full = replace(one, lesion_image=gate)
-        yield answer(probabilities, full, classifier.bundle, asked.point, asked.prevalence)
+        yield classifier.decided(logits, replace(one, lesion_image=gate), asked)
 
 
 def _seen(pair: tuple[str, Decoded], square: SquarePixels) -> Seen:

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from dermalens.core.bundle import FORMAT_VERSION, MANIFEST_NAME, GraphFile, Manifest
 from dermalens.core.errors import BundleError, name_some
-from dermalens.core.files import write_whole
+from dermalens.core.files import sync_folder, write_whole
 from dermalens.core.onnxfile import external_data
 
 
@@ -168,7 +168,7 @@ def _write_atomically(folder: Path, files: Mapping[str, bytes]) -> None:
         new.mkdir()
         for name, content in files.items():
             write_whole(new / name, content)
-        _sync_folder(new)
+        sync_folder(new)
         _swap(new, folder, old)
     finally:
         if folder.exists() or not old.exists():
@@ -186,15 +186,4 @@ def _swap(new: Path, folder: Path, old: Path) -> None:
         if replaces:
             old.rename(folder)
         raise
-    _sync_folder(folder.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable; Windows cannot open a folder and needs no such step."""
-    if os.name == "nt":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    sync_folder(folder.parent)

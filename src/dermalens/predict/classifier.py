@@ -9,7 +9,7 @@ from typing import Final
 
 from dermalens.core.bundle import Manifest, OperatingPoint
 from dermalens.core.bundlefile import Bundle, read_bundle
-from dermalens.core.decision import calibrate
+from dermalens.core.decision import Logits, calibrate
 from dermalens.core.errors import BundleError, DermaLensError
 from dermalens.core.image import Decoded
 from dermalens.core.prevalence import check_prevalence
@@ -148,10 +148,7 @@ class Classifier:
         lesion_image = self.gate.judge(outputs.embedding)[0] if self.gate else None
         quality = assess(square, (round(place.side), round(place.side)))
         seen = Seen(name, quality, decoded.notes, lesion_image, asked.square)
-        probabilities = calibrate(outputs.logits[0], self.manifest.calibration)
-        prediction = replace(
-            answer(probabilities, seen, self.bundle, asked.point, asked.prevalence), embedding=outputs.embedding[0]
-        )
+        prediction = replace(self.decided(outputs.logits[0], seen, asked), embedding=outputs.embedding[0])
         if prediction.decision == "abstain":
             if not asked.anyway:
                 return prediction
@@ -165,6 +162,11 @@ class Classifier:
         if asked.outline:
             prediction = self._outlined(prediction, square, place, asked.millimetres_per_pixel)
         return prediction
+
+    def decided(self, logits: Logits, seen: Seen, asked: Asked) -> Prediction:
+        """The answer that follows from the logits [K] of one image and what else is known of it."""
+        probabilities = calibrate(logits, self.manifest.calibration)
+        return answer(probabilities, seen, self.bundle, asked.point, asked.prevalence)
 
     def _outlined(
         self, prediction: Prediction, square: SquarePixels, place: Square, millimetres_per_pixel: float | None

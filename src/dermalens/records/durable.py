@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 from uuid import uuid4
 
+from dermalens.core.files import sync_folder
+
 
 def write_durably(target: Path, content: bytes, temporary_folder: Path) -> None:
     """Write to a temporary name of its own, fsync, rename, fsync the folders up to the new one's parent.
@@ -33,7 +35,7 @@ def write_durably(target: Path, content: bytes, temporary_folder: Path) -> None:
 def sync_name(target: Path) -> None:
     """Put a file's entry in its folder, and the folder's in its parent, on the disk."""
     for folder in (target.parent, target.parent.parent):
-        _sync_folder(folder)
+        sync_folder(folder)
 
 
 def remove_durably(target: Path) -> bool:
@@ -42,20 +44,10 @@ def remove_durably(target: Path) -> bool:
         target.unlink()
     except FileNotFoundError:
         return False
-    _sync_folder(target.parent)
+    sync_folder(target.parent)
     return True
 
 
 def make_folder(folder: Path) -> None:
     """Make a folder that only its owner can read."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name != "posix":  # elsewhere a folder cannot be opened
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

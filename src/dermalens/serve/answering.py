@@ -13,7 +13,7 @@ from starlette.types import Receive
 
 from dermalens.core.errors import BundleError, DermaLensError, FormatError, ImageError
 from dermalens.core.image import Decoded
-from dermalens.core.square import Square, place_of
+from dermalens.core.square import Square
 from dermalens.predict.classifier import Asked, Classifier
 from dermalens.predict.prediction import Prediction
 from dermalens.serve.pool import DeadlinePassed, Work
@@ -45,6 +45,8 @@ class Order:
     square: Square | None = None
     anyway: bool = False
     millimetres_per_pixel: float | None = None
+    as_png: bool = False
+    """Heat map and outline as PNG files too; a page lays its own layers over each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +57,9 @@ class Answered:
     decode_seconds: float
     inference_seconds: float
     heatmap_png: bytes | None = None
-    """The heat map over the square, where it was asked for and is shown."""
+    """The heat map over the square, where it was asked for as a file and is shown."""
     outline_png: bytes | None = None
-    """The outline over the square, where it was asked for, found and shown."""
+    """The outline over the square, where it was asked for as a file, found and shown."""
 
 
 async def answer(request: Request, order: Order) -> Answered:
@@ -142,13 +144,9 @@ def _answered(classifier: Classifier, order: Order, asked: Asked, deadline: floa
     decoded_at = time.monotonic()
     if decoded_at >= deadline:
         raise DeadlinePassed
-    try:
-        place_of(order.square, decoded.original_size)
-    except ImageError as error:
-        raise Refusal("invalid", str(error)) from error
     prediction = _judged(classifier, decoded, order.name or UNNAMED, asked)
-    heatmap = prediction.explanation.png() if prediction.explanation else None
-    outline = prediction.drawing.png() if prediction.drawing else None
+    heatmap = prediction.explanation.png() if order.as_png and prediction.explanation else None
+    outline = prediction.drawing.png() if order.as_png and prediction.drawing else None
     return Answered(prediction, decoded_at - began, time.monotonic() - decoded_at, heatmap, outline)
 
 

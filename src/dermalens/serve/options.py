@@ -78,6 +78,7 @@ class PredictionOptions(JudgingOptions):
             square=self.place,
             anyway=self.anyway,
             millimetres_per_pixel=self.millimetres_per_pixel,
+            as_png=True,
         )
 
 

@@ -8,7 +8,6 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
 
-from platformdirs import user_data_path
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -16,6 +15,20 @@ from dermalens.core.errors import DermaLensError
 
 MEBIBYTE = 2**20
 _PREFIX = "DERMALENS_"
+
+
+def _default_folder() -> Path:
+    """That of the commands that look after the record."""
+    from dermalens.records.place import default_folder
+
+    return default_folder()
+
+
+def _url_in(folder: Path) -> str:
+    """The SQLite file in a folder, whose name may have any letters."""
+    from dermalens.records.place import default_url
+
+    return default_url(folder)
 
 
 class Settings(BaseSettings):
@@ -33,7 +46,7 @@ class Settings(BaseSettings):
     """Folder of the bundle; the packaged one otherwise."""
     gallery: Path | None = None
     """File of similar cases (dermalens gallery build); none are shown otherwise."""
-    data_folder: Path = Field(default_factory=lambda: user_data_path("dermalens"))
+    data_folder: Path = Field(default_factory=_default_folder)
     """Folder of the kept images."""
     database_url: str = Field(default_factory=lambda data: _url_in(data["data_folder"]))
     """Database of the records, as SQLAlchemy writes it; an SQLite file in `data_folder` otherwise."""
@@ -83,13 +96,6 @@ class Settings(BaseSettings):
             return ipaddress.ip_address(self.host).is_loopback
         except ValueError:
             return False
-
-
-def _url_in(folder: Path) -> str:
-    """The SQLite file in a folder, whose name may have any letters."""
-    from dermalens.records.place import default_url
-
-    return default_url(folder)
 
 
 def read_settings(**changes: Any) -> Settings:

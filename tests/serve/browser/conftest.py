@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, sync_playwright
 
+from benchmarks.ports import free_port
 from tests.serve.browser.watched import Watched
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
@@ -30,9 +30,7 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Where `dermalens serve` listens, with an empty record of its own."""
     folder = tmp_path_factory.mktemp("served")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     log = folder / "server.log"
     settings = {name: value for name, value in os.environ.items() if not name.startswith("DERMALENS_")}
     command = [sys.executable, "-m", "dermalens", "serve", "--port", str(port), "--data-folder", str(folder / "data")]

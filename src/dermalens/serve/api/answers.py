@@ -26,9 +26,9 @@ def predicted(answered: Answered, kept: Mapping[str, str | None]) -> dict[str, A
     """The answer with its pictures, and what became of keeping it."""
     content = answered.prediction.as_dict()
     if answered.heatmap_png is not None:
-        content["heatmap"] = _data_uri(answered.heatmap_png)
+        content["heatmap"] = data_uri(answered.heatmap_png)
     if answered.outline_png is not None:
-        content["outline_picture"] = _data_uri(answered.outline_png)
+        content["outline_picture"] = data_uri(answered.outline_png)
     return {**content, **kept}
 
 
@@ -80,5 +80,6 @@ def job_content(job: Job) -> dict[str, Any]:
     }
 
 
-def _data_uri(png: bytes) -> str:
+def data_uri(png: bytes) -> str:
+    """A PNG file as an address that holds it."""
     return "data:image/png;base64," + base64.b64encode(png).decode("ascii")

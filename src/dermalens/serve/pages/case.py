@@ -66,11 +66,12 @@ async def case_image(request: Request, caller: Reads, case_id: str) -> Response:
 async def case_square(request: Request, caller: Reads, case_id: str) -> Response:
     """The square that the model saw, small, for lists and for the comparison over time."""
     records = running_of(request).needed_records
-    case = await to_thread.run_sync(find, records, caller.owner, case_id)
-    png = await to_thread.run_sync(image_of, records, caller.owner, case_id)
+
+    def make() -> bytes:
+        return square_of(find(records, caller.owner, case_id), image_of(records, caller.owner, case_id))
+
     headers = {"Content-Disposition": f'attachment; filename="dermalens-{case_id[:8]}-square.jpg"'}
-    small = await to_thread.run_sync(square_of, case, png)
-    return Response(small, media_type="image/jpeg", headers=headers)
+    return Response(await to_thread.run_sync(make), media_type="image/jpeg", headers=headers)
 
 
 @router.get("/cases/{case_id}/report.pdf")
@@ -80,7 +81,7 @@ async def case_report(request: Request, caller: Reads, case_id: str) -> Response
     records, manifest = running.needed_records, running.service.classifier.manifest
     case = await to_thread.run_sync(find, records, caller.owner, case_id)
     png = await to_thread.run_sync(image_of, records, caller.owner, case_id)
-    answered = await _answered(request, case, png) if _can_explain(request, case) else None
+    answered = await _answered(request, case, png, as_png=True) if _can_explain(request, case) else None
     heatmap = answered.heatmap_png if answered else None
     make = partial(case_pdf, case, png, manifest, language.code, heatmap_png=heatmap)
     headers = {"Content-Disposition": f'inline; filename="dermalens-{case_id[:8]}.pdf"'}
@@ -153,16 +154,15 @@ def _can_explain(request: Request, case: Case) -> bool:
     return case.decision != "abstain" and bool(case.answer["bundle"]["sha256"] == bundle.sha256)
 
 
-async def _answered(request: Request, case: Case, png: bytes) -> Answered | None:
+async def _answered(request: Request, case: Case, png: bytes, *, as_png: bool = False) -> Answered | None:
     """The answer made anew, for what of it is not kept; None where the server is too busy for it."""
     stated = case.answer.get("prevalence")
     square = Square(*case.square) if case.square else None
     has_outline = running_of(request).service.classifier.outline is not None
     prevalence = stated["malignant"] if stated else None
+    order = Order(png, heatmap=True, outline=has_outline, square=square, prevalence=prevalence, as_png=as_png)
     try:
-        return await answer(
-            request, Order(png, heatmap=True, outline=has_outline, square=square, prevalence=prevalence)
-        )
+        return await answer(request, order)
     except Refusal:
         return None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import io
 from dataclasses import dataclass
 
@@ -11,6 +10,7 @@ from PIL import Image
 
 from dermalens.predict.explain import Explanation, colours
 from dermalens.predict.prediction import Prediction
+from dermalens.serve.api.answers import data_uri
 
 OUTLINE_SIDE = 1000
 """Of the square in the units of the polygon."""
@@ -38,8 +38,8 @@ def layers_of(prediction: Prediction) -> Layers | None:
     return Layers(
         side=len(explanation.square),
         code=explanation.code,
-        base=_data_uri(Image.fromarray(explanation.square)),
-        heat=_data_uri(heat_picture(explanation)),
+        base=_png_uri(Image.fromarray(explanation.square)),
+        heat=_png_uri(heat_picture(explanation)),
         outline=_points(prediction),
     )
 
@@ -56,7 +56,7 @@ def _points(prediction: Prediction) -> str | None:
     return " ".join(f"{x:.1f},{y:.1f}" for x, y in prediction.drawing.outline.polygon * OUTLINE_SIDE)
 
 
-def _data_uri(picture: Image.Image) -> str:
+def _png_uri(picture: Image.Image) -> str:
     buffer = io.BytesIO()
     picture.save(buffer, "PNG", compress_level=1)  # it goes over the wire once, and is made in every answer
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+    return data_uri(buffer.getvalue())
