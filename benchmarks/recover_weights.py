@@ -1,6 +1,9 @@
 """Trainable weights from the graph of an exported bundle, for a recipe to start from (`model.weights` = a file).
 
     python -m benchmarks.recover_weights BUNDLE RECIPE OUT.safetensors
+    python -m benchmarks.recover_weights BUNDLE RECIPE FOLDER RUN.json
+
+The second form writes the folder of a run, as `dermalens export` reads it, with the notes of the run that made the bundle.
 
 The exporter folds each batch norm into its convolution. Here the kernels get the size back that the weight package
 gives them (with a norm behind it, only the direction of a kernel matters, but the optimiser's step is relative to its
@@ -10,6 +13,7 @@ what the graph computes; that is checked. For EfficientNets of the recipe's back
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -25,6 +29,8 @@ from dermalens.core.bundlefile import read_bundle
 from dermalens.data.split import read_split
 from dermalens.models.heads import LesionClassifier
 from dermalens.predict.classifier import open_sessions
+from dermalens.train.checkpoint import BEST
+from dermalens.train.notes import NOTES
 from dermalens.train.recipe import read_recipe
 from dermalens.transforms.rows import read_square
 
@@ -55,8 +61,18 @@ def main() -> None:
     if difference > LARGEST_DIFFERENCE:
         raise SystemExit(f"The network differs from the graph by {difference:.1e}: is {sys.argv[2]} its recipe?")
     state = {name: value.contiguous() for name, value in network.state_dict().items() if "num_batches" not in name}
-    save_file(state, sys.argv[3])
+    if len(sys.argv) > 4:
+        write_run(state, Path(sys.argv[3]), Path(sys.argv[4]))
+    else:
+        save_file(state, sys.argv[3])
     print(f"Written to {sys.argv[3]}; largest difference of a logit {difference:.1e}")
+
+
+def write_run(state: dict[str, Tensor], folder: Path, notes: Path) -> None:
+    """The folder of a run: its best checkpoint with these weights, and its notes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    torch.save({"state_dict": {f"network.{name}": value for name, value in state.items()}}, folder / BEST)
+    shutil.copy(notes, folder / NOTES)
 
 
 def _initialisers(graph: bytes) -> list[onnx.TensorProto]:
