@@ -2,9 +2,11 @@
 
     python -m benchmarks.choose_export SPLIT OUT.json RUN [RUN ...]
 
-Every run by itself and every mean of several is a candidate. Of all settings whose expected calibration error is at most
-0.03 and which ask the networks at most so often as the time for one image allows, those within 0.005 of the highest mean
-of balanced accuracy, macro AUC and malignant AUC, and of these the one that costs least time. Each setting is fitted on one half of the validation lesions and judged on the other, both ways round, so that a
+Every run by itself and every mean of several is a candidate. Of all settings whose expected calibration error is at
+most 0.03 and which ask the networks at most so often as the time for one image allows, those within 0.005 of the
+highest mean of balanced accuracy, macro AUC and malignant AUC, and of these the one that costs least time.
+
+Each setting is fitted on one half of the validation lesions and judged on the other, both ways round, so that a
 calibration with more parameters gains nothing by fitting noise.
 """
 
@@ -34,7 +36,7 @@ from dermalens.predict.classifier import Classifier, load
 
 CORRECTIONS = (0.0, 0.15, 0.3, 0.45, 0.6)
 METHODS: tuple[Method, ...] = ("temperature", "vector")
-SIDES = (192, 224)
+SIDES = (224,)
 COUNTS = (1, 2)
 """Of views; more take longer than an answer may."""
 LARGEST_ECE = 0.03
@@ -73,8 +75,14 @@ def settings_at(runs: Sequence[Path], split: Path, side_pixels: int) -> list[Set
         {"runs": " + ".join(names), "networks": len(names), "side": side_pixels, "views": count, **figures}
         for names in chosen
         for count in COUNTS
-        for figures in judge_settings(case, np.mean([of_run[name][view] for name in names for view in VIEWS[count]], axis=0))
+        for figures in judge_settings(
+            case, np.mean([of_run[name][view] for name in names for view in VIEWS[count]], axis=0)
+        )
     ]
+
+
+def _mean(of_runs: Sequence[Mapping[View, Logits]], views: Sequence[View]) -> Logits:
+    return np.asarray(np.mean([logits[view] for logits in of_runs for view in views], axis=0))
 
 
 def ask_runs(runs: Sequence[Path], split: Path, side_pixels: int) -> tuple[Case, Mapping[str, dict[View, Logits]]]:

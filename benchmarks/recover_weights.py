@@ -3,7 +3,8 @@
     python -m benchmarks.recover_weights BUNDLE RECIPE OUT.safetensors
     python -m benchmarks.recover_weights BUNDLE RECIPE FOLDER RUN.json
 
-The second form writes the folder of a run, as `dermalens export` reads it, with the notes of the run that made the bundle.
+The second form writes the folder of a run, as `dermalens export` reads it, with the notes of the run that made the
+bundle.
 
 The exporter folds each batch norm into its convolution. Here the kernels get the size back that the weight package
 gives them (with a norm behind it, only the direction of a kernel matters, but the optimiser's step is relative to its

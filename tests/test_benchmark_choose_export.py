@@ -8,7 +8,13 @@ from benchmarks.choose_export import AIMS, LARGEST_ECE, TIE, choose
 
 
 def setting(value: float, **other: float | str) -> dict[str, float | str]:
-    whole = {"runs": "a", "networks": 1, "side": 224, "views": 1, "expected_calibration_error": 0.02}
+    whole: dict[str, float | str] = {
+        "runs": "a",
+        "networks": 1,
+        "side": 224,
+        "views": 1,
+        "expected_calibration_error": 0.02,
+    }
     return {**whole, **dict.fromkeys(AIMS, value), **other}
 
 
@@ -22,9 +28,7 @@ def test_of_settings_as_good_as_the_best_the_one_that_costs_least_is_chosen() ->
     assert choose([setting(0.9), cheap, setting(0.9, views=2)]) is cheap
 
 
-@pytest.mark.parametrize(
-    "excluded", [{"networks": 2, "views": 2}, {"expected_calibration_error": LARGEST_ECE + 0.001}]
-)
+@pytest.mark.parametrize("excluded", [{"networks": 2, "views": 2}, {"expected_calibration_error": LARGEST_ECE + 0.001}])
 def test_what_takes_too_long_or_is_not_calibrated_is_no_candidate(excluded: dict[str, float | str]) -> None:
     usable = setting(0.7)
     assert choose([usable, setting(0.9, **excluded)]) is usable

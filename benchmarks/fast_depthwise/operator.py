@@ -1,0 +1,129 @@
+"""The convolutions of depthwise.cpp as an operator of PyTorch, with its gradient."""
+
+from __future__ import annotations
+
+import ctypes
+import subprocess
+import tempfile
+from functools import cache
+from pathlib import Path
+from types import MethodType
+from typing import Any, Final
+
+import torch
+from torch import Tensor, nn
+
+SOURCE: Final = Path(__file__).with_name("depthwise.cpp")
+LANES: Final = 8
+KERNELS: Final = (3, 5)
+STRIDES: Final = (1, 2)
+LAST: Final = torch.channels_last
+FIXED: Final = (torch.Tag.needs_fixed_stride_order,)
+
+
+@cache
+def library() -> ctypes.CDLL:
+    """The compiled source, made once in each process for the processor that it runs on; needs g++."""
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "depthwise.so"
+        flags = ["-O3", "-march=native", "-ffast-math", "-fopenmp", "-shared", "-fPIC"]
+        subprocess.run(["g++", *flags, "-o", str(target), str(SOURCE)], check=True)
+        return ctypes.CDLL(str(target))
+
+
+@torch.library.custom_op("fast_depthwise::forward", mutates_args=(), tags=FIXED)
+def convolved(images: Tensor, weight: Tensor, stride: int, padding: list[int]) -> Tensor:
+    """Images [N, C, H, W] and weights [C, 1, k, k]; `padding` is above, below, left, right."""
+    images, result = images.contiguous(memory_format=LAST), _empty_result(images, weight, stride, padding)
+    places, kernel = _kernel_last(weight), weight.shape[-1]
+    failed = library().dw_forward(*_at(images, places, result), _sizes(images, result, padding), kernel, stride)
+    assert not failed, (kernel, stride)
+    return result
+
+
+@torch.library.custom_op("fast_depthwise::backward", mutates_args=(), tags=FIXED)
+def gradients(images: Tensor, given: Tensor, weight: Tensor, stride: int, padding: list[int]) -> tuple[Tensor, Tensor]:
+    """The gradients of images and weights for that of the result, `given`."""
+    images, given = images.contiguous(memory_format=LAST), given.contiguous(memory_format=LAST)
+    places, kernel = _kernel_last(weight), weight.shape[-1]
+    of_images, of_places = torch.empty_like(images, memory_format=LAST), torch.empty_like(places)
+    pointers = _at(images, given, places, of_images, of_places)
+    failed = library().dw_backward(*pointers, _sizes(images, given, padding), kernel, stride)
+    assert not failed, (kernel, stride)
+    return of_images, of_places.permute(2, 0, 1).unsqueeze(1).contiguous()
+
+
+def _empty_result(images: Tensor, weight: Tensor, stride: int, padding: list[int]) -> Tensor:
+    above, below, left, right = padding
+    kernel = weight.shape[-1]
+    height = (images.shape[2] + above + below - kernel) // stride + 1
+    width = (images.shape[3] + left + right - kernel) // stride + 1
+    return torch.empty(images.shape[0], images.shape[1], height, width, memory_format=LAST)
+
+
+def _empty_gradients(
+    images: Tensor,
+    given: Tensor,  # noqa: ARG001  (the operator's own arguments)
+    weight: Tensor,
+    stride: int,  # noqa: ARG001
+    padding: list[int],  # noqa: ARG001
+) -> tuple[Tensor, Tensor]:
+    return torch.empty_like(images, memory_format=LAST), torch.empty(weight.shape)
+
+
+def _remember(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:  # noqa: ARG001
+    images, weight, ctx.stride, ctx.padding = inputs
+    ctx.save_for_backward(images, weight)
+
+
+def _pass_back(ctx: Any, given: Tensor) -> tuple[Tensor, Tensor, None, None]:
+    images, weight = ctx.saved_tensors
+    return *gradients(images, given, weight, ctx.stride, ctx.padding), None, None
+
+
+convolved.register_fake(_empty_result)
+gradients.register_fake(_empty_gradients)
+torch.library.register_autograd("fast_depthwise::forward", _pass_back, setup_context=_remember)
+
+
+def speed_up(network: nn.Module) -> int:
+    """Let the depthwise convolutions of a network that fit use these; gives how many. Names and weights stay."""
+    fitting = [module for module in network.modules() if isinstance(module, nn.Conv2d) and _fits(module)]
+    for module in fitting:
+        setattr(module, "forward", MethodType(_forward, module))  # noqa: B010  (bound, so that a copy uses its own)
+    return len(fitting)
+
+
+def _fits(module: nn.Conv2d) -> bool:
+    return (
+        module.groups == module.in_channels == module.out_channels > 1
+        and module.in_channels % LANES == 0
+        and module.bias is None
+        and module.dilation == (1, 1)
+        and module.kernel_size in [(size, size) for size in KERNELS]
+        and module.stride in [(step, step) for step in STRIDES]
+    )
+
+
+def _forward(module: nn.Conv2d, images: Tensor) -> Tensor:
+    kernel, stride = module.kernel_size[0], module.stride[0]
+    padding = [int(module.padding[0])] * 4
+    if type(module) is not nn.Conv2d:  # timm's Conv2dSame: half of the padding on each side, the odd one at the end
+        spare = [max((-(-side // stride) - 1) * stride + kernel - side, 0) for side in images.shape[-2:]]
+        padding = [spare[0] // 2, spare[0] - spare[0] // 2, spare[1] // 2, spare[1] - spare[1] // 2]
+    result: Tensor = convolved(images, module.weight, stride, padding)
+    return result
+
+
+def _kernel_last(weight: Tensor) -> Tensor:
+    return weight.detach().squeeze(1).permute(1, 2, 0).contiguous()
+
+
+def _at(*tensors: Tensor) -> list[ctypes.c_void_p]:
+    return [ctypes.c_void_p(tensor.data_ptr()) for tensor in tensors]
+
+
+def _sizes(images: Tensor, result: Tensor, padding: list[int]) -> Any:
+    count, channels, height, width = images.shape
+    numbers = (count, height, width, channels, result.shape[2], result.shape[3], padding[0], padding[2])
+    return (ctypes.c_int64 * len(numbers))(*numbers)
