@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from platform import machine
 from typing import Any, Final
 
 import numpy as np
@@ -188,8 +189,23 @@ def bf16(material: Material) -> Session:
 
 
 @cache
-def int8_graph(material: Material) -> bytes:
+def multiplies_8_bits_exactly() -> bool:
+    """Whether the processor adds up products of 8-bit numbers in 32 bits (VNNI on x86).
+
+    An x86 processor without it adds pairs of them in 16 bits, which overflow when the weights use all 8 bits.
+    """
+    if machine() not in ("x86_64", "AMD64"):
+        return True
+    try:
+        return "vnni" in Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return False
+
+
+def int8_graph(material: Material, *, reduced: bool | None = None) -> bytes:
     """The graph in QDQ form: activations uint8, weights int8 per channel, ranges from the calibration squares.
+
+    `reduced` weights use 7 bits; None: on a processor that needs it.
 
     Raises:
         CannotRunError: no squares to calibrate with, or a package that quantising needs is not installed.
@@ -212,6 +228,7 @@ def int8_graph(material: Material) -> bytes:
             activation_type=quantising.QuantType.QUInt8,
             weight_type=quantising.QuantType.QInt8,
             per_channel=True,
+            reduce_range=not multiplies_8_bits_exactly() if reduced is None else reduced,
         )
         return target.read_bytes()
 

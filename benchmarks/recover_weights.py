@@ -1,10 +1,10 @@
 """Trainable weights from the graph of an exported bundle, for a recipe to start from (`model.weights` = a file).
 
-    python -m benchmarks.recover_weights BUNDLE RECIPE OUT.safetensors
-    python -m benchmarks.recover_weights BUNDLE RECIPE FOLDER RUN.json
+    python -m benchmarks.recover_weights BUNDLE/GRAPH.onnx RECIPE OUT.safetensors
+    python -m benchmarks.recover_weights BUNDLE/GRAPH.onnx RECIPE FOLDER RUN.json
 
 The second form writes the folder of a run, as `dermalens export` reads it, with the notes of the run that made the
-bundle.
+graph. Of weights that a bundle stores in 16 bits, that is what comes back.
 
 The exporter folds each batch norm into its convolution. Here the kernels get the size back that the weight package
 gives them (with a norm behind it, only the direction of a kernel matters, but the optimiser's step is relative to its
@@ -28,6 +28,7 @@ from torch import Tensor, nn
 
 from dermalens.core.bundlefile import read_bundle
 from dermalens.data.split import read_split
+from dermalens.export.half import HALF
 from dermalens.models.heads import LesionClassifier
 from dermalens.predict.classifier import open_sessions
 from dermalens.train.checkpoint import BEST
@@ -47,9 +48,10 @@ TOP = {"conv_stem": "bn1", "conv_head": "bn2"}
 
 def main() -> None:
     """Write the file and say how close the network is to the graph."""
-    bundle, recipe = read_bundle(Path(sys.argv[1])), read_recipe(Path(sys.argv[2]))
-    graph = bundle.graphs[bundle.manifest.members[0].file]
-    given = {one.name: torch.from_numpy(numpy_helper.to_array(one).copy()) for one in _initialisers(graph)}
+    file, recipe = Path(sys.argv[1]), read_recipe(Path(sys.argv[2]))
+    bundle = read_bundle(file.parent)
+    number = [member.file for member in bundle.manifest.members].index(file.name)
+    given = initialisers(bundle.graphs[file.name])
     spec = bundle.manifest.preprocess
     rows = read_split(Path(recipe.data.split)).part("train")
     chosen = default_rng(0).choice(len(rows), IMAGES, replace=False)
@@ -58,7 +60,7 @@ def main() -> None:
     with torch.no_grad():
         unfold(network, given, torch.from_numpy(squares).permute(0, 3, 1, 2).float() / 255)
         logits = network(torch.from_numpy(squares[:8]).permute(0, 3, 1, 2).float() / 255).numpy()
-    difference = float(np.abs(logits - open_sessions(bundle)[0].run(squares[:8]).logits).max())
+    difference = float(np.abs(logits - open_sessions(bundle)[number].run(squares[:8]).logits).max())
     if difference > LARGEST_DIFFERENCE:
         raise SystemExit(f"The network differs from the graph by {difference:.1e}: is {sys.argv[2]} its recipe?")
     state = {name: value.contiguous() for name, value in network.state_dict().items() if "num_batches" not in name}
@@ -76,8 +78,13 @@ def write_run(state: dict[str, Tensor], folder: Path, notes: Path) -> None:
     shutil.copy(notes, folder / NOTES)
 
 
-def _initialisers(graph: bytes) -> list[onnx.TensorProto]:
-    return list(onnx.load_from_string(graph).graph.initializer)
+def initialisers(graph: bytes) -> dict[str, Tensor]:
+    """The constants of a graph by name; those that are stored in 16 bits in 32."""
+    tensors = {one.name: numpy_helper.to_array(one) for one in onnx.load_from_string(graph).graph.initializer}
+    return {
+        name.removesuffix(HALF): torch.from_numpy(value.astype(np.float32) if name.endswith(HALF) else value.copy())
+        for name, value in tensors.items()
+    }
 
 
 def unfold(network: LesionClassifier, given: dict[str, Tensor], images: Tensor) -> None:

@@ -77,10 +77,11 @@ def test_ways_that_do_not_run_give_their_reason_and_the_others_run():
     assert sessions["arena_off"].run(square).logits == pytest.approx(sessions["default"].run(square).logits, abs=1e-4)
 
 
-def test_an_int8_graph_names_the_colours_as_its_original_does():
+@pytest.mark.parametrize("reduced", [None, True])
+def test_an_int8_graph_names_the_colours_as_its_original_does(reduced):
     colours = np.array(list(COLOURS.values()), dtype=np.uint8)
     flat = np.broadcast_to(colours[:, None, None], (7, SIDE, SIDE, 3)).copy()
-    session = tuned(Material(b"", None), unchanged, int8_graph(Material(tiny_graph(), flat)))
+    session = tuned(Material(b"", None), unchanged, int8_graph(Material(tiny_graph(), flat), reduced=reduced))
     assert session.run(flat).logits.argmax(axis=1).tolist() == list(range(7))
 
 

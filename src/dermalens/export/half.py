@@ -6,6 +6,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+HALF = ".half"
+"""Ends the name of a constant that is stored in 16 bits."""
 LEAST_NUMBERS = 1024
 """Smaller tensors, such as biases, stay in 32 bits: they weigh nothing."""
 
@@ -19,7 +21,7 @@ def with_half_weights(graph: bytes) -> bytes:
     initialisers = model.graph.initializer
     casts = []
     for tensor in [one for one in initialisers if _is_large(one)]:
-        stored = f"{tensor.name}.half"
+        stored = f"{tensor.name}{HALF}"
         casts.append(helper.make_node("Cast", [stored], [tensor.name], to=TensorProto.FLOAT))
         rounded = numpy_helper.to_array(tensor).astype(np.float16)
         initialisers.remove(tensor)
