@@ -29,8 +29,9 @@ endif
 
 setup: .venv/installed ## create .venv: all extras and development tools
 
+test: export OMP_NUM_THREADS := 1# the tests share the cores
 test: .venv/installed ## run the whole suite, or a part: make test ARGS="tests/core -x"
-	.venv/bin/python -m pytest $(ARGS)
+	.venv/bin/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile $(ARGS)
 
 check: .venv/installed ## style, types and import contracts
 	.venv/bin/ruff check .

@@ -56,7 +56,7 @@ def sheet(square: SquarePixels) -> Image.Image:
 def main() -> None:
     """Write the figure."""
     DRAWN.parent.mkdir(exist_ok=True)
-    sheet(lesion()).quantize(256, dither=Image.Dither.NONE).save(DRAWN, optimize=True)
+    sheet(lesion()).quantize(192, dither=Image.Dither.NONE).save(DRAWN, optimize=True)
     print(DRAWN.relative_to(ROOT))
 
 
