@@ -4,8 +4,9 @@
 
 Real training is the recipe's own data module: drawn JPEG files of 256 pixels, as `dermalens data cache` makes them, or
 the same images kept decoded (`data.decoded`), with the random changes of the default recipe. Both sides take turns, so
-that what else the machine does falls on both. Each real turn starts its workers anew and counts from its second batch,
-so that nothing was decoded while the other side was timed.
+that what else the machine does falls on both. Each real turn starts its workers anew and counts from its second step,
+so that nothing was decoded while the other side was timed. The first step after the workers were forked takes seconds,
+as the system then copies each page of memory that is written to; that happens once in an epoch and stands beside.
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ def measure_case(case: Case, files: Sequence[Row], folder: Path, *, decoded: str
     """Images a second of both sides and their ratio, medians over the turns."""
     device = _device()
     batch_size, batches = case.on_gpu if device.type == "cuda" else case.on_cpu
-    split = _split(files, folder / f"{case.backbone}.csv", batch_size * (batches + 1))
+    split = _split(files, folder / f"{case.backbone}.csv", batch_size * (batches + 2))
     recipe = _recipe(case, split, decoded, batch_size)
     lightning.seed_everything(0, verbose=False)
     step = _steps(recipe, device)
@@ -88,7 +89,11 @@ def measure_case(case: Case, files: Sequence[Row], folder: Path, *, decoded: str
     synthetic = itertools.repeat((ready, torch.arange(batch_size, device=device) % len(CLASSES)))
     for source in (synthetic, _real(data, device)):
         _seconds(step, source, 2)
-    turns = [(_seconds(step, synthetic, batches), _seconds(step, _real(data, device), batches)) for _ in range(TURNS)]
+    turns, firsts = [], []
+    for _ in range(TURNS):
+        bare, real = _seconds(step, synthetic, batches), _real(data, device)
+        firsts.append(_seconds(step, real, 1))
+        turns.append((bare, _seconds(step, real, batches)))
     bare, full = (statistics.median(times) / batches for times in zip(*turns, strict=True))
     return {
         "batch": batch_size,
@@ -98,6 +103,7 @@ def measure_case(case: Case, files: Sequence[Row], folder: Path, *, decoded: str
         "synthetic_images_per_second": round(batch_size / bare, 2),
         "real_images_per_second": round(batch_size / full, 2),
         "ratio": round(statistics.median(first / second for first, second in turns), 3),
+        "first_step_of_an_epoch_s": round(statistics.median(firsts), 2),
     }
 
 

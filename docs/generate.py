@@ -227,6 +227,8 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "scaling": generate_benchmarks.measured("scaling", generate_benchmarks.scaling),
     "listing": generate_benchmarks.measured("scaling", generate_benchmarks.listing),
     "ray-engine": generate_benchmarks.measured("ray_engine", generate_benchmarks.ray_engine),
+    "training": generate_benchmarks.measured("training", generate_benchmarks.training),
+    "million-rows": generate_benchmarks.measured("million_rows", generate_benchmarks.million_rows),
     "layouts": layouts,
     "made-images": made_images,
     "cleaning-times": cleaning_times,

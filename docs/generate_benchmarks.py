@@ -150,6 +150,42 @@ def ray_engine() -> str:
     return "\n".join([*head, *rows, "", note]) + "\n"
 
 
+def training() -> str:
+    """Real training beside the same steps on random tensors."""
+    result = _read("training")
+    rows = [
+        f"| {network} | {source} | {one['synthetic_images_per_second']:.1f} | {one['real_images_per_second']:.1f} "
+        f"| {one['ratio']:.2f} | {one['first_step_of_an_epoch_s']:.1f} s |"
+        for network, sources in result.items()
+        if " at " in network
+        for source, one in sources.items()
+    ]
+    head = [
+        "| network | images | random tensors, images/s | real, images/s | ratio | first step of an epoch |",
+        "|---|---|---|---|---|---|",
+    ]
+    note = f"Float32 unless the device is a GPU. {_on(result)} `make bench ARGS=training`."
+    return "\n".join([*head, *rows, "", note]) + "\n"
+
+
+def million_rows() -> str:
+    """Index, split and audit at each number of rows."""
+    result = _read("million_rows")
+    rows = [
+        f"| {count} | {command} | {one['seconds']:.1f} s | {one['processor_seconds']:.1f} s | {one['peak_mib']:,} MiB |"
+        for count, commands in result.items()
+        if count.endswith(" rows")
+        for command, one in commands.items()
+    ]
+    growth = ", ".join(f"{command} {ratio:g}" for command, ratio in result["growth_per_row"].items())
+    head = ["| rows | command | time | processor time | peak memory |", "|---|---|---|---|---|"]
+    note = (
+        f"Processor time of a further row at the end, by that at the start: {growth}. {_on(result)} "
+        "`make bench ARGS=million_rows`."
+    )
+    return "\n".join([*head, *rows, "", note]) + "\n"
+
+
 def _read(name: str) -> dict[str, Any]:
     found: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
     return found
