@@ -29,7 +29,8 @@ endif
 
 setup: .venv/installed ## create .venv: all extras and development tools
 
-test: export OMP_NUM_THREADS := 1# the tests share the cores
+# The tests share the cores.
+test: export OMP_NUM_THREADS := 1
 test: .venv/installed ## run the whole suite, or a part: make test ARGS="tests/core -x"
 	.venv/bin/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile $(ARGS)
 

@@ -28,7 +28,7 @@ from pytorch_grad_cam import GradCAM
 from pytorch_grad_cam.utils.image import scale_cam_image
 from torch import Tensor
 
-from benchmarks.recover_weights import BATCH, unfold
+from benchmarks.recover_weights import BATCH, initialisers, unfold
 from benchmarks.timing import machine
 from dermalens.cli.progress import counting
 from dermalens.core.bundle import Measured
@@ -188,8 +188,7 @@ def recovered(bundle: Bundle, recipe: Path, squares: Squares) -> LesionClassifie
     """The network that computes what the first graph of the bundle computes."""
     settings = read_recipe(recipe)
     network = LesionClassifier(settings.model.backbone, classes=len(bundle.manifest.classes), weights="none").eval()
-    graph = onnx.load_from_string(bundle.graphs[bundle.manifest.members[0].file]).graph
-    given = {one.name: torch.from_numpy(numpy_helper.to_array(one).copy()) for one in graph.initializer}
+    given = initialisers(bundle.graphs[bundle.manifest.members[0].file])
     with torch.no_grad():
         unfold(network, given, as_floats(squares[:BATCH]))
     return network

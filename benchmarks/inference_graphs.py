@@ -188,7 +188,6 @@ def bf16(material: Material) -> Session:
     raise CannotRunError("ONNX Runtime has a bf16 convolution here, but nothing was written that converts the graph")
 
 
-@cache
 def multiplies_8_bits_exactly() -> bool:
     """Whether the processor adds up products of 8-bit numbers in 32 bits (VNNI on x86).
 
@@ -202,6 +201,7 @@ def multiplies_8_bits_exactly() -> bool:
         return False
 
 
+@cache
 def int8_graph(material: Material, *, reduced: bool | None = None) -> bytes:
     """The graph in QDQ form: activations uint8, weights int8 per channel, ranges from the calibration squares.
 

@@ -112,10 +112,11 @@ def _in_turns(bare: Callable[[bytes], object], url: str, body: bytes, at_a_time:
     for _ in range(SLICES):
         load = asyncio.run(closed(url, body, at_a_time=at_a_time, seconds=SECONDS))
         after = _bare_seconds(bare, body)
+        rate = load.statuses["200"] / load.seconds
         bounds.append(min(at_a_time, CORES) / ((before + after) / 2))
-        shares.append(load.statuses["200"] / load.seconds / bounds[-1])
+        shares.append(rate / bounds[-1])
         if at_a_time > 1:
-            together.append(load.statuses["200"] / load.seconds / bound([body], BARE)["images_per_second"])
+            together.append(rate / bound([body], BARE)["images_per_second"])
         whole.add(load)
         before = after
     return {
