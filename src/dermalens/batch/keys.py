@@ -16,6 +16,8 @@ from typing import Final
 
 SORTED_IN_MEMORY: Final = 200_000
 """Keys; of 100 characters each about 30 MB. Ten million make 50 files that are merged."""
+RUN_BUFFER: Final = 2048
+"""Bytes read ahead of each of these files: with all open at once, it is what grows with their number."""
 
 
 def to_lines(keys: Iterable[str]) -> bytes:
@@ -65,6 +67,6 @@ def _write_run(file: Path, keys: list[str]) -> Path:
 
 
 def _read_run(file: Path) -> Iterator[str]:
-    with file.open("rb") as stream:
+    with file.open("rb", buffering=RUN_BUFFER) as stream:
         for line in stream:
             yield json.loads(line)
