@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from dermalens.cli.train import train
 from dermalens.core.errors import MissingExtraError, RecipeError
 from dermalens.train.epochs import read_metrics
+from tests.terminal import run_on_terminal
 
 SMOKE = Path(__file__).parents[2] / "recipes" / "smoke.toml"
 
@@ -56,3 +57,14 @@ def test_without_torch_the_command_says_what_to_install():
     assert result.stderr.strip().splitlines()[-1] == (
         f"{MissingExtraError.__module__}.MissingExtraError: {MissingExtraError('Training', 'train')}"
     )
+
+
+def test_on_a_terminal_a_bar_shows_how_far_it_is(split_file, tmp_path):
+    changes = [f"--set={key}" for key in (f"data.split='{split_file}'", "data.workers=0", "trainer.epochs=1")]
+    command = [sys.executable, "-m", "dermalens", "train", str(SMOKE), "--out", str(tmp_path / "run"), *changes]
+    status, drawn = run_on_terminal(command)
+    assert status == 0, drawn
+    assert "Epoch 0/0" in drawn
+    assert "it/s" in drawn
+    lines = drawn.replace("\r", "\n").splitlines()
+    assert any(line.startswith("epoch 0 of 0 to 0: training loss") for line in lines)  # not behind a bar

@@ -157,7 +157,8 @@ def _report(run: Run, images: int, seconds: float) -> None:
     tally = run.tally
     counts = [f"{count:,} {decision}" for decision, count in sorted(tally.decisions.items())]
     counts += [f"{tally.errors:,} with an error"] if tally.errors else []
-    typer.echo(f"{tally.images:,} images in {run.manifest.shards:,} shards in {run.output.name}: {', '.join(counts)}")
+    shards = f"{run.manifest.shards:,} shard{'' if run.manifest.shards == 1 else 's'}"
+    typer.echo(f"{tally.images:,} images in {shards} in {run.output.name}: {', '.join(counts)}")
     if images:
         typer.echo(f"{images:,} of them now, in {seconds:.1f} s: {images / seconds:.1f} images/s")
     else:

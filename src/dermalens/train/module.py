@@ -78,20 +78,20 @@ class LesionModule(lightning.LightningModule):
                 f"The loss became {float(loss.detach())} in epoch {self.current_epoch}. Lower optimizer.lr or set "
                 'optimizer.gradient_clip; with precision "16-mixed" try "bf16-mixed". The last checkpoint is intact.'
             )
-        self.log("train_loss", loss, prog_bar=True, on_step=False, on_epoch=True, sync_dist=True)
+        self.log("train_loss", loss, on_step=False, on_epoch=True, sync_dist=True)
         return loss
 
     def validation_step(self, batch: tuple[Tensor, Tensor], _: int) -> None:
         images, labels = batch
         logits = self(images).float()
-        self.log("val_loss", self.val_loss(logits, labels), prog_bar=True, sync_dist=True)
+        self.log("val_loss", self.val_loss(logits, labels), sync_dist=True)
         adjusted = logits - self.recipe.balance.logit_adjustment * self.log_prior
         self.recall.update(adjusted, labels)
         self.auc.update(logits.softmax(1), labels)
 
     def on_validation_epoch_end(self) -> None:
-        self.log(MONITOR, self.recall.compute(), prog_bar=True)
-        self.log("val_macro_auc", self.auc.compute(), prog_bar=True)
+        self.log(MONITOR, self.recall.compute())
+        self.log("val_macro_auc", self.auc.compute())
         self.recall.reset()
         self.auc.reset()
 

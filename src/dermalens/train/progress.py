@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import lightning
+import rich
 from lightning.pytorch.callbacks import Callback, RichProgressBar
 from rich.console import Console
 
@@ -11,8 +12,10 @@ from dermalens.train.epochs import EpochLog, EpochRecord
 
 def progress_callbacks(console: Console) -> list[Callback]:
     """A line an epoch on `console` (standard error), and a bar on standard error when that is a terminal."""
-    lines: list[Callback] = [EpochLines(console)]
-    return [*lines, RichProgressBar(leave=False, console_kwargs={"stderr": True})] if console.is_terminal else lines
+    if not console.is_terminal:
+        return [EpochLines(console)]
+    # The bar draws on Rich's global console; lines that come from elsewhere would end up in the middle of it.
+    return [EpochLines(rich.get_console()), RichProgressBar(leave=False, console_kwargs={"stderr": True})]
 
 
 class EpochLines(Callback):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import lightning
 import torch
-from lightning.pytorch.callbacks import Callback, EarlyStopping, EMAWeightAveraging
+from lightning.pytorch.callbacks import Callback, EarlyStopping, EMAWeightAveraging, ProgressBar
 
 from dermalens.core.errors import TrainingError
 from dermalens.train.checkpoint import BEST, LAST, MONITOR, AtomicCheckpointIO, checkpoint_callbacks
@@ -115,7 +115,8 @@ def build_trainer(recipe: Recipe, folder: Path, callbacks: Sequence[Callback]) -
         reload_dataloaders_every_n_epochs=1,  # the training side may change with the epoch
         num_sanity_val_steps=0,
         enable_model_summary=False,
-        enable_progress_bar=False,
+        # Lightning refuses a bar among the callbacks otherwise, and adds one of its own where there is none.
+        enable_progress_bar=any(isinstance(callback, ProgressBar) for callback in callbacks),
     )
 
 
