@@ -35,7 +35,7 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     recipe, folder = Recipe.model_validate_json(sys.argv[1]), Path(sys.argv[2])
     try:
-        done = train(recipe, folder, resume=folder.exists(), callbacks=[Stop()])
+        done = train(recipe, folder, resume=sys.argv[4] == "resume", callbacks=[Stop()])
         print("first" if done.is_first_process else "other")
     except TrainingError as error:
         print(error)
@@ -64,10 +64,10 @@ def test_two_processes_learn_as_one_with_twice_the_batch_through_a_stop_and_a_re
     script.write_text(SCRIPT)
     train(make_recipe([*LEARNING, "trainer.batch_size=8"]), one)
     recipe = make_recipe([*LEARNING, "trainer.batch_size=4", "trainer.devices=2"]).model_dump_json()
-    stopped = run(TORCHRUN, script, recipe, str(two), "1")  # torchrun starts both processes
+    stopped = run(TORCHRUN, script, recipe, str(two), "1", "begin")  # torchrun starts both processes
     assert stopped.count("stopped by the test") == 2
     assert [record.epoch for record in read_metrics(two / "metrics.csv")] == [0]
-    said = run((), script, recipe, str(two), "-1")  # Lightning starts the second process
+    said = run((), script, recipe, str(two), "-1", "resume")  # Lightning starts the second process
     assert sorted(said.split()) == ["first", "other"]
     pairs = list(zip(read_metrics(one / "metrics.csv"), read_metrics(two / "metrics.csv"), strict=True))
     assert [second.epoch for _, second in pairs] == [0, 1, 2]

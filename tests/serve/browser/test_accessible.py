@@ -48,6 +48,7 @@ def test_a_case_its_deletion_and_its_lesion_are_accessible(watched: Watched):
     page = watched.open(case)
     check(watched)
     page.get_by_role("link", name="over time").first.click()
+    page.wait_for_url("**/lesions/*")  # until its style is there
     check(watched)
     watched.open(f"{case}/delete")
     check(watched)
