@@ -1,6 +1,7 @@
 """The core speaks English; each of its sentences that a reader sees has a German one."""
 
 import random
+import time
 
 import numpy as np
 import pytest
@@ -152,6 +153,14 @@ def test_options_that_cannot_be_used_are_said_in_german(client):
 def test_numbers_and_classes_within_a_sentence_are_german_too():
     said = say("The most probable class is nv (melanocytic naevus) with 0.91.", GERMAN)
     assert said == "Die wahrscheinlichste Klasse ist nv (melanozytärer Nävus) mit 0,91."
+
+
+def test_a_text_that_nearly_fits_takes_no_longer_than_one_that_fits():
+    pieces = (" is at or above the threshold x", ", which found x", " % (95 % interval x", " to x", ") of x")
+    text = "The malignant probability x" + "".join(piece * 30 for piece in pieces) + "!"
+    began = time.monotonic()
+    assert say(text, GERMAN) == text
+    assert time.monotonic() - began < 2
 
 
 def test_a_sentence_that_nobody_knows_stays_as_it_is():

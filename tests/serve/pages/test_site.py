@@ -78,3 +78,13 @@ def test_sentences_of_the_api_are_said_in_the_language_of_the_page(client):
     text = "The most probable class is mel (melanoma) with 0.91."
     said = client.get("/say", params={"text": text}, headers=GERMAN).json()["text"]
     assert said == "Die wahrscheinlichste Klasse ist mel (Melanom) mit 0,91."
+
+
+def test_the_sentences_are_said_to_those_only_who_may_predict(client_with):
+    client = client_with(workers=1)
+    create_key(client.app.state.service.records, name="desk", scopes=["predict"])
+    assert client.get("/say", params={"text": "Refer"}).status_code == 401
+
+
+def test_a_text_longer_than_any_sentence_is_refused(client):
+    assert client.get("/say", params={"text": "x" * 1001}).status_code == 422

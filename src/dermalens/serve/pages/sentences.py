@@ -222,10 +222,10 @@ def _patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
 
 
 def _pattern(template: str) -> re.Pattern[str]:
-    pieces = _PLACEHOLDER.split(template)
-    return re.compile(
-        "".join(f"(?P<{piece}>.+?)" if place % 2 else re.escape(piece) for place, piece in enumerate(pieces)), re.DOTALL
-    )
+    """What stands for a placeholder ends where the text after it first comes: to try further would take hours."""
+    first, *rest = _PLACEHOLDER.split(template)
+    pairs = [f"(?P<{name}>.+?){re.escape(text)}" for name, text in zip(rest[::2], rest[1::2], strict=True)]
+    return re.compile("".join([re.escape(first), *(f"(?>{pair})" for pair in pairs[:-1]), *pairs[-1:]]), re.DOTALL)
 
 
 def _value(text: str, language: Language) -> str:

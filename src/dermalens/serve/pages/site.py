@@ -9,7 +9,7 @@ from fastapi import APIRouter, Form, Query, Request, Response
 from starlette.responses import JSONResponse, RedirectResponse
 
 from dermalens.serve import access
-from dermalens.serve.access import Predicts
+from dermalens.serve.access import MAY_PREDICT, Predicts
 from dermalens.serve.pages.figures import tables_of
 from dermalens.serve.pages.help_texts import meanings, privacy
 from dermalens.serve.pages.i18n import languages
@@ -38,8 +38,8 @@ async def batch_page(request: Request, _: Predicts) -> Response:
     )
 
 
-@router.get("/say")
-async def say_page(request: Request, text: Annotated[str, Query(max_length=4000)]) -> Response:
+@router.get("/say", dependencies=[MAY_PREDICT])
+async def say_page(request: Request, text: Annotated[str, Query(max_length=1000)]) -> Response:
     """A sentence of the API in the language of the page, for the table of several images."""
     return JSONResponse({"text": say(text, language_for(request))})
 
