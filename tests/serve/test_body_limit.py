@@ -1,11 +1,12 @@
 """A body above the limit is refused while it streams, and nothing of any body is written to a disk."""
 
 import asyncio
+import json
 import tempfile
 
 import pytest
 
-from dermalens.serve.body_limit import BodyLimit
+from dermalens.serve.body_limit import BodyLimit, Limit
 from tests.serve.conftest import encoded
 from tests.serve.test_predictions import problem_of
 from tests.tiny_bundle import lesion
@@ -38,6 +39,19 @@ def test_a_chunked_body_that_grows_too_large_is_refused_on_the_way(client_with, 
     assert 'dermalens_refusals_total{reason="too-large"} 1.0' in client.get("/metrics").text
 
 
+@pytest.mark.parametrize("path", ["/sign-in", "/cases/x/note", f"{PATH}/x/feedback", "/v1/nothing"])
+def test_a_body_without_images_may_be_small_only(client, path):
+    response = client.post(path, content=bytes(200_000), headers={"content-type": "application/json"})
+    assert problem_of(response) == (413, "too-large")
+
+
+def test_a_comment_as_long_as_is_kept_fits_however_it_is_written(client, mel):
+    case = client.post(PATH, files={"image": mel}, data={"keep": "1"}).json()["id"]
+    body = json.dumps({"kind": "agree", "comment": "\N{FACE WITH MONOCLE}" * 10_000})
+    response = client.post(f"{PATH}/{case}/feedback", content=body, headers={"content-type": "application/json"})
+    assert response.status_code == 201
+
+
 async def exchange(app, messages, headers=((b"transfer-encoding", b"chunked"),)):
     """Run an application with these messages, the last again and again; what it sent and how many it took."""
     sent, taken = [], 0
@@ -52,7 +66,7 @@ async def exchange(app, messages, headers=((b"transfer-encoding", b"chunked"),))
         sent.append(message)
 
     scope = {"type": "http", "path": "/", "method": "POST", "headers": list(headers)}
-    await BodyLimit(app, limit_of=lambda path: 10)(scope, receive, send)
+    await BodyLimit(app, limit_of=lambda path: Limit(10, 30.0))(scope, receive, send)
     return sent, taken
 
 

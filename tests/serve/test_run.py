@@ -162,6 +162,20 @@ def test_an_endless_chunked_body_is_answered_413_and_its_connection_closed(proce
     assert process.stop()[0] == 0
 
 
+@pytest.mark.parametrize("path", ["/sign-in", "/cases/x/note", f"{PATH}/{'0' * 32}/feedback", PATH])
+def test_a_body_that_does_not_come_is_answered_504_in_time(process_with, path):
+    process = process_with(deadline_seconds=0.5)
+    kind = "application/json" if path.endswith("feedback") else "application/x-www-form-urlencoded"
+    start = head("Content-Length: 1000").replace(PATH.encode(), path.encode(), 1)
+    with socket.create_connection(("127.0.0.1", process.port), timeout=10) as connection:
+        connection.sendall(start if path == PATH else start.replace(b"image/png", kind.encode()))
+        assert connection.recv(65536).startswith(b"HTTP/1.1 504 ")
+    code, rest = process.stop()
+    assert code == 0
+    assert '"problem": "deadline"' in rest
+    assert "Traceback" not in rest
+
+
 def test_a_port_that_is_taken_is_one_line(bundle_folder, tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         settings = read_settings(port=taken.getsockname()[1], bundle=bundle_folder, data_folder=tmp_path)

@@ -16,7 +16,7 @@ from structlog.typing import FilteringBoundLogger
 from dermalens import __version__
 from dermalens.serve import api, health
 from dermalens.serve.background import in_background
-from dermalens.serve.body_limit import BodyLimit
+from dermalens.serve.body_limit import BodyLimit, Limit
 from dermalens.serve.documentation import docs_router
 from dermalens.serve.errors import Page, add_handlers
 from dermalens.serve.head import Head
@@ -38,7 +38,11 @@ STATIC: Final = Path(__file__).parent / "static"
 LAST_WORK_SECONDS: Final = 1.0
 """By now every request is answered or given up; only work that nobody waits for may still be at it."""
 
-BATCH_PATHS: Final = frozenset({"/v1/predictions:batch"})
+BATCH_PATH: Final = "/v1/predictions:batch"
+IMAGE_PATHS: Final = ("/v1/predictions", "/v1/quality", "/answer")
+FORM: Final = Limit(128 * 1024, 10.0)
+"""Of every other path. A comment of 10,000 characters fits, however it is escaped; a stalled body ends before the drain
+does, and few hold much memory: FastAPI reads them before it looks at the key."""
 
 
 def create_app(service: Service, *, logger: FilteringBoundLogger | None = None) -> FastAPI:
@@ -93,8 +97,12 @@ def _include_pages(app: FastAPI) -> Page | None:
     return shown
 
 
-def _limit_of(settings: Settings) -> Callable[[str], int]:
-    return lambda path: settings.max_batch_bytes if path in BATCH_PATHS else settings.max_upload_bytes
+def _limit_of(settings: Settings) -> Callable[[str], Limit]:
+    seconds = settings.deadline_seconds
+    image, batch = (Limit(most, seconds) for most in (settings.max_upload_bytes, settings.max_batch_bytes))
+    limits = {BATCH_PATH: batch, **dict.fromkeys(IMAGE_PATHS, image)}
+    form = Limit(min(FORM.most_bytes, image.most_bytes), min(FORM.seconds, seconds))
+    return lambda path: limits.get(path, form)
 
 
 @asynccontextmanager

@@ -1,27 +1,39 @@
-"""No body above the limit is taken in: a declared one is refused at once, a chunked one when it has grown too large.
+"""No body above the limit is taken in, and none is waited for without end.
 
-Pure ASGI, so that the refusal comes while the body streams and nothing of it is gathered or spooled. A response that
-comes before the whole body has been read closes the connection, but not before the client had time to read it: closing
-a socket with unread bytes resets it, and the client would see a broken connection instead of the problem.
+A declared length is refused at once, a chunked body when it has grown too large. Pure ASGI, so that the refusal comes
+while the body streams and nothing of it is gathered or spooled. A response that comes before the whole body has been
+read closes the connection, but not before the client had time to read it: closing a socket with unread bytes resets it,
+and the client would see a broken connection instead of the problem.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from dermalens.serve.pool import DeadlinePassed
 from dermalens.serve.problems import Refusal, problem_response
 
 LINGER_SECONDS: Final = 2.0
 """How long the rest of a refused body is read and thrown away."""
 
 
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """What is taken in for one request."""
+
+    most_bytes: int
+    seconds: float
+    """How long its body may take."""
+
+
 class BodyLimit:
-    """Middleware; `limit_of` gives the largest body of a path in bytes.
+    """Middleware; `limit_of` gives the limit of a path.
 
     Once `is_closing` says so every response closes its connection, so that a server that stops cuts off nobody.
     """
@@ -30,7 +42,7 @@ class BodyLimit:
         self,
         app: ASGIApp,
         *,
-        limit_of: Callable[[str], int],
+        limit_of: Callable[[str], Limit],
         is_closing: Callable[[], bool] = lambda: False,
         refused: Callable[[str], None] = lambda _: None,
     ) -> None:
@@ -56,11 +68,12 @@ class BodyLimit:
 class _Exchange:
     """One request and its response."""
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, limit: int) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send, limit: Limit) -> None:
         self._scope = scope
         self._receive = receive
         self._send = send
-        self._limit = limit
+        self._limit = limit.most_bytes
+        self._until = asyncio.get_running_loop().time() + limit.seconds
         self._read = 0
         self._declared, self._is_whole = _body_of(scope)
         self._is_too_large = self._is_refused = False
@@ -75,7 +88,7 @@ class _Exchange:
         return self._is_refused
 
     async def receive(self) -> Message:
-        message = await self._receive()
+        message = await (self._receive() if self._is_whole else self._receive_in_time())
         if message["type"] == "http.request":
             self._read += len(message.get("body", b""))
             self._is_whole = not message.get("more_body", False)
@@ -105,6 +118,13 @@ class _Exchange:
         self._is_too_large = False
         await problem_response(self._refusal())(self._scope, self._receive, self.send)
         self._is_refused = True
+
+    async def _receive_in_time(self) -> Message:
+        try:
+            async with asyncio.timeout_at(self._until):
+                return await self._receive()
+        except TimeoutError:
+            raise DeadlinePassed from None
 
     def _refusal(self) -> Refusal:
         given = "has more" if self._declared is None else f"has {self._declared:,} bytes"

@@ -45,7 +45,8 @@ def add_handlers(app: FastAPI, page: Page | None) -> None:
 
     async def on_http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        return await refuse(request, _of_http(request, error))
+        cause = error.__cause__  # as FastAPI wraps what the middleware raised while the body was read
+        return await refuse(request, cause if isinstance(cause, Refusal) else _of_http(request, error))
 
     async def on_validation(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)

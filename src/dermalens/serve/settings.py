@@ -53,7 +53,7 @@ class Settings(BaseSettings):
     records: bool = True
     """Whether cases can be kept, batches taken and keys used at all."""
     max_upload_bytes: int = Field(default=20 * MEBIBYTE, ge=1024)
-    """Largest body of a request."""
+    """Largest body of a request with an image; one without, such as a note, has 128 KiB at most."""
     max_batch_bytes: int = Field(default=200 * MEBIBYTE, ge=1024)
     """Largest body of a batch."""
     max_batch_images: int = Field(default=100, ge=1)

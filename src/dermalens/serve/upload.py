@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -14,7 +12,6 @@ from fastapi import Request
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
-from dermalens.serve.pool import DeadlinePassed
 from dermalens.serve.problems import Refusal
 from dermalens.serve.running import running_of
 
@@ -68,27 +65,17 @@ async def taken_in(request: Request, *, most_images: int = 1) -> AsyncIterator[F
         Refusal: it is too large, of an unknown content type or malformed.
     """
     with running_of(request).pool.place():
-        yield await read_form(request, most_images=most_images)
+        yield await _read_form(request, most_images)
 
 
-async def read_form(request: Request, *, most_images: int = 1) -> Form:
-    """Read the body.
-
-    Raises:
-        DeadlinePassed, Refusal: as `taken_in`.
-    """
+async def _read_form(request: Request, most_images: int) -> Form:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if not kind and request.headers.get("content-length", "0") == "0" and "transfer-encoding" not in request.headers:
         return Form(())
-    until = asyncio.get_running_loop().time() + deadline_of(request) - time.monotonic()
-    try:
-        async with asyncio.timeout_at(until):
-            if kind == "multipart/form-data":
-                return await _multipart(request, most_images)
-            if kind == "application/octet-stream" or kind.startswith("image/"):
-                return Form((await request.body(),))
-    except TimeoutError:
-        raise DeadlinePassed from None
+    if kind == "multipart/form-data":
+        return await _multipart(request, most_images)
+    if kind == "application/octet-stream" or kind.startswith("image/"):
+        return Form((await request.body(),))
     raise Refusal(
         "not-an-image",
         f"The content type {kind[:100]!r} is not read; needed is multipart/form-data with a file field '{FIELD}', or "

@@ -21,7 +21,10 @@ router = APIRouter(prefix="/v1", tags=["predictions"])
     status_code=201,
     summary="Say what was right or wrong",
     operation_id="add_feedback",
-    responses={**problems("not-found", "invalid", "undecodable", "too-large", "not-an-image"), 201: {"model": CaseOut}},
+    responses={
+        **problems("not-found", "invalid", "undecodable", "too-large", "not-an-image", "deadline"),
+        201: {"model": CaseOut},
+    },
 )
 async def feedback(request: Request, case_id: CaseId, said: FeedbackIn, caller: Reads) -> Response:
     """Agreement, another diagnosis, or what histology found; answered with the whole case."""
