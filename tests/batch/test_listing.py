@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import tracemalloc
 import types
+import zipfile
 
 import fsspec
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 
 from dermalens.batch.errors import BatchError
 from dermalens.batch.keys import in_order
@@ -43,10 +46,110 @@ def test_a_glob_is_the_images_that_match_it(images):
     assert len(found(f"{images}/**/*")) == 37
 
 
-def test_a_folder_with_the_name_of_a_glob_is_a_folder(tmp_path):
-    (tmp_path / "[old]").mkdir()
-    lesion("nv").save(tmp_path / "[old]" / "a.png")
-    assert found(tmp_path / "[old]") == [str(tmp_path / "[old]" / "a.png")]
+@pytest.mark.parametrize("before", ["", "file://"])
+def test_a_folder_with_the_name_of_a_glob_is_a_folder(tmp_path, before):
+    (tmp_path / "few [1]").mkdir()
+    lesion("nv").save(tmp_path / "few [1]" / "a.png")
+    assert found(f"{before}{tmp_path}/few [1]") == [f"{before}{tmp_path}/few [1]/a.png"]
+
+
+@pytest.fixture
+def linked(tmp_path):
+    """A folder with a link to itself, one to another folder, and a hidden folder."""
+    for place in ("in", "in/a", "in/a/b", "in/.hidden", "other"):
+        (tmp_path / place).mkdir()
+        (tmp_path / place / "x.jpg").touch()
+    (tmp_path / "in" / "loop").symlink_to(".")
+    (tmp_path / "in" / "away").symlink_to(tmp_path / "other")
+    (tmp_path / "in" / "circle.jpg").symlink_to("circle.jpg")
+    return tmp_path / "in"
+
+
+@pytest.mark.parametrize("before", ["", "file://"])
+@pytest.mark.parametrize(
+    ("pattern", "names"),
+    [
+        ("", ["a/b/x.jpg", "a/x.jpg", "circle.jpg", "x.jpg"]),
+        ("**", ["a/b/x.jpg", "a/x.jpg", "circle.jpg", "x.jpg"]),
+        ("**/*", ["a/b/x.jpg", "a/x.jpg", "circle.jpg", "x.jpg"]),
+        ("**/x.*", ["a/b/x.jpg", "a/x.jpg", "x.jpg"]),
+        ("**/b/**", ["a/b/x.jpg"]),
+        ("*/x.jpg", ["a/x.jpg", "away/x.jpg", "loop/x.jpg"]),
+        ("[ab]/?/*", ["a/b/x.jpg"]),
+        (".h*/*", [".hidden/x.jpg"]),
+    ],
+)
+def test_each_image_counts_once_whatever_links_there_are_and_hidden_ones_do_not(linked, before, pattern, names):
+    found_ = [path.removeprefix(f"{before}{linked}/") for path in images_of(find_source(f"{before}{linked}/{pattern}"))]
+    assert sorted(found_) == names
+
+
+@pytest.mark.parametrize("pattern", ["", "/**/*.jpg", "/*/*.jpg"])
+def test_a_prefix_of_a_bucket_that_cannot_be_listed_ends_the_search_with_its_name(bucket, monkeypatch, pattern):
+    listed = type(open_filesystem(bucket)[0]).ls
+
+    def refuse(self, path, *given, **options):
+        if path == "/b/deep":
+            raise PermissionError("Access Denied")
+        return listed(self, path, *given, **options)
+
+    monkeypatch.setattr(type(open_filesystem(bucket)[0]), "ls", refuse)
+    with pytest.raises(BatchError, match="memory:///b/deep cannot be read: Access Denied"):
+        found(bucket + pattern)
+
+
+@pytest.mark.parametrize("pattern", ["", "/**/*.jpg", "/*/*.jpg"])
+def test_a_folder_here_that_cannot_be_listed_stands_for_itself(tmp_path, monkeypatch, pattern):
+    (tmp_path / "closed").mkdir()
+    scandir = os.scandir
+
+    def refuse(path):
+        if os.fspath(path) == str(tmp_path / "closed"):
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    assert found(f"{tmp_path}{pattern}") == [str(tmp_path / "closed")]
+
+
+class OnHost(MemoryFileSystem):
+    """Its paths do not say on which host they are, as those of FTP and HDFS."""
+
+    protocol = "onhost"
+
+    def __init__(self, host=None, **options):
+        super().__init__(host=host, **options)
+
+    @staticmethod
+    def _get_kwargs_from_urls(path):
+        return {"host": path.removeprefix("onhost://").partition("/")[0]} if "://" in path else {}
+
+    @classmethod
+    def _strip_protocol(cls, path):
+        path = path.removeprefix("onhost://").partition("/")[2] if "://" in path else path
+        return f"/{path.strip('/')}" if path.strip("/") else ""
+
+
+@pytest.mark.parametrize("source", ["onhost://h/b", "onhost://h/b/", "onhost://h/b/*"])
+def test_the_url_of_an_image_names_the_host(bucket, source):
+    fsspec.register_implementation("onhost", OnHost, clobber=True)
+    assert "onhost://h/b/one.jpg" in found(source)
+    assert read_image("onhost://h/b/one.jpg") == b"/b/one.jpg"
+
+
+@pytest.mark.parametrize("source", ["zip://in::{}", "zip://::{}", "zip://in/*::{}", "zip://**/*.png::file://{}"])
+def test_the_url_of_an_image_in_an_archive_names_the_archive(tmp_path, source):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("in/a.png", b"a")
+    inside = source.partition("::")[2].format(tmp_path / "a.zip")
+    assert found(source.format(tmp_path / "a.zip")) == [f"zip://in/a.png::{inside}"]
+    assert read_image(f"zip://in/a.png::{inside}") == b"a"
+
+
+def test_a_storage_whose_images_have_no_urls_is_one_line(tmp_path):
+    (tmp_path / "a.png").touch()
+    with pytest.raises(BatchError, match=r"simplecache::.* have no URLs of their own\. Give a list of URLs"):
+        found(f"simplecache::file://{tmp_path}")
 
 
 def test_a_text_list_is_one_path_a_line_as_it_is_written(tmp_path):

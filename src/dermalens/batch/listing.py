@@ -7,13 +7,14 @@ import glob
 import hashlib
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final, Literal
 
 from dermalens.batch.errors import BatchError
-from dermalens.batch.storage import is_url, open_filesystem, reason_of, storage_failures
+from dermalens.batch.storage import is_url, open_filesystem, reason_of, storage_failures, url_maker
+from dermalens.batch.walk import EVERYTHING, Entry, cut, matching, scanned
 from dermalens.core.files import IMAGE_SUFFIXES, is_image
 from dermalens.predict.sources import walk_images
 
@@ -72,8 +73,9 @@ def images_of(source: Source) -> Iterator[str]:
         elif is_url(source.name):
             yield from _in_bucket(source)
         elif source.kind == "glob":
-            found = glob.iglob(source.name, recursive=True)  # noqa: PTH207  (an absolute pattern, one name at a time)
-            yield from (path for path in found if is_image(Path(path).name))
+            closed: list[str] = []
+            yield from matching(*cut(source.name, os.sep), scanned, closed)
+            yield from closed  # each a row with its error, as of a folder
         else:
             yield from walk_images(source.name)
 
@@ -88,7 +90,9 @@ def _kind(text: str, name: str) -> Literal["folder", "glob", "list"]:
     if is_url(name):
         filesystem, path = open_filesystem(name)
         with _reading(name):
-            return "glob" if glob.has_magic(path) else "list" if filesystem.isfile(path) else "folder"
+            if glob.has_magic(path) and not filesystem.exists(path):
+                return "glob"
+            return "list" if filesystem.isfile(path) else "folder"
     if os.path.isdir(name):  # noqa: PTH112  (no error for a name that is too long)
         return "folder"
     if os.path.exists(name):  # noqa: PTH110
@@ -100,14 +104,26 @@ def _kind(text: str, name: str) -> Literal["folder", "glob", "list"]:
 
 def _in_bucket(source: Source) -> Iterator[str]:
     """Listed folder by folder; a listing is not kept, as that of ten million objects would fill the memory."""
-    filesystem, root = open_filesystem(source.name, use_listings_cache=False)
-    if source.kind == "glob":
-        yield from (filesystem.unstrip_protocol(name) for name in filesystem.glob(root) if is_image(Path(name).name))
-        return
-    for folder, _, files in filesystem.walk(root, on_error="raise"):
-        below = folder.removeprefix(root.rstrip("/")).split("/")
-        if not any(part.startswith(".") for part in below):
-            yield from (filesystem.unstrip_protocol(f"{folder}/{name}") for name in files if is_image(name))
+    from fsspec.implementations.local import LocalFileSystem
+
+    filesystem, path = open_filesystem(source.name, use_listings_cache=False)
+    to_url = url_maker(source.name)
+    root, parts = cut(path) if source.kind == "glob" else (path, EVERYTHING)
+
+    def entries(folder: str) -> Iterator[Entry]:
+        is_root = folder == root
+        gone = () if is_root else (FileNotFoundError,)  # meanwhile, or a folder that was never more than its mark
+        with _reading(source.name if is_root else to_url(folder)), suppress(*gone):
+            yield from scanned(folder) if isinstance(filesystem, LocalFileSystem) else _objects(filesystem, folder)
+
+    yield from map(to_url, matching(root, parts, entries))
+
+
+def _objects(filesystem: Any, folder: str) -> Iterator[Entry]:
+    for info in filesystem.ls(folder, detail=True):
+        path = info["name"].rstrip("/")
+        if path != folder.rstrip("/"):  # the object that marks an empty folder
+            yield Entry(path, path.rpartition("/")[2], info["type"] == "directory")
 
 
 def _listed(source: Source) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -67,6 +68,30 @@ def open_filesystem(url: str, **options: Any) -> tuple[Any, str]:
             ) from error
         raise BatchError(f"{url} cannot be opened: {reason_of(error)}.") from error
     return filesystem, str(path)
+
+
+def url_maker(url: str) -> Callable[[str], str]:
+    """What makes URLs of the paths at or below that of this URL.
+
+    Raises:
+        BatchError: none could be read again: the storage has more to it than a path.
+    """
+    filesystem, root = open_filesystem(url)
+    head, chained, inside = url.partition("::")
+    before = head.rstrip("/").removesuffix(root.rstrip("/")) if root.strip("/") else head
+    below = f"{root.rstrip('/')}/a.jpg" if root else "a.jpg"
+    for make in (filesystem.unstrip_protocol, lambda path: f"{before}{path}{chained}{inside}"):
+        if _leads_to(make(below), filesystem, below):
+            return make
+    raise BatchError(f"{url} can be listed, but its images have no URLs of their own. Give a list of URLs.")
+
+
+def _leads_to(url: str, filesystem: Any, path: str) -> bool:
+    try:
+        found, its_path = open_filesystem(url)
+    except BatchError:
+        return False
+    return bool(found == filesystem) and its_path.lstrip("/") == path.lstrip("/")
 
 
 def located(key: str, base: str) -> str:
