@@ -47,3 +47,16 @@ def test_the_zip_has_each_image_once_under_the_name_in_the_document(records):
         assert sorted(names) == sorted({"cases.json", *(case["image"] for case in document["cases"])})
         assert len(names) == 3
         assert archive.read(document["cases"][0]["image"]) == cases.image_of(records, OWNER, kept[-1].id)
+
+
+def test_an_image_that_is_damaged_is_left_out_and_the_document_says_so(on_sqlite):
+    damaged, whole = (keep(on_sqlite, OWNER, new_case(image=drawn(code))) for code in ("mel", "nv"))
+    on_sqlite.images.path_of(damaged.image_sha256).write_bytes(b"other")
+    stream = io.BytesIO()
+    export_zip(on_sqlite, OWNER, stream)
+    with zipfile.ZipFile(stream) as archive:
+        found = {case["id"]: case for case in json.loads(archive.read("cases.json"))["cases"]}
+        assert archive.namelist() == [found[whole.id]["image"], "cases.json"]
+    assert found[damaged.id]["image"] is None
+    assert "is damaged" in found[damaged.id]["image_error"]
+    assert "image_error" not in found[whole.id]

@@ -29,49 +29,49 @@ def export_json(records: Records, owner: str) -> Iterator[bytes]:
     Raises:
         RecordsError: the database went away, perhaps in the middle.
     """
+    return _document(_as_dict(records, case) for case in _all_cases(records, owner))
+
+
+def export_zip(records: Records, owner: str, target: BinaryIO) -> None:
+    """A ZIP of the images, each once, and `cases.json`, which names them.
+
+    An image that is missing or damaged is left out: its cases have `image` null, and why in `image_error`.
+
+    Raises:
+        RecordsError: the database went away; the ZIP is not complete then.
+    """
+    with zipfile.ZipFile(target, "w") as archive:
+        errors: dict[str, str | None] = {}
+        for case in _all_cases(records, owner):
+            if case.image_sha256 not in errors:
+                errors[case.image_sha256] = _add_image(records, case, archive)
+        document = zipfile.ZipInfo("cases.json", date_time=datetime.now(UTC).timetuple()[:6])
+        document.compress_type = zipfile.ZIP_DEFLATED
+        kept = (case for case in _all_cases(records, owner) if case.image_sha256 in errors)  # none of meanwhile
+        with archive.open(document, "w", force_zip64=True) as stream:
+            for piece in _document(_as_dict(records, case, errors[case.image_sha256]) for case in kept):
+                stream.write(piece)
+
+
+def _document(cases: Iterator[dict[str, Any]]) -> Iterator[bytes]:
     about = {"format": "dermalens-cases", "version": FORMAT_VERSION, "exported": datetime.now(UTC).isoformat()}
     yield json.dumps(about)[:-1].encode() + b', "cases": ['
     separator = b"\n"
-    for case in _all_cases(records, owner):
-        yield separator + json.dumps(_as_dict(records, case), ensure_ascii=False).encode()
+    for case in cases:
+        yield separator + json.dumps(case, ensure_ascii=False).encode()
         separator = b",\n"
     yield b"\n]}\n"
 
 
-def export_zip(records: Records, owner: str, target: BinaryIO) -> None:
-    """A ZIP of `cases.json` and the images that it names, each once.
-
-    Raises:
-        RecordsError: the database went away, or an image is missing; the ZIP is not complete then.
-    """
-    with zipfile.ZipFile(target, "w") as archive:
-        document = zipfile.ZipInfo("cases.json", date_time=datetime.now(UTC).timetuple()[:6])
-        document.compress_type = zipfile.ZIP_DEFLATED
-        with archive.open(document, "w", force_zip64=True) as stream:
-            for piece in export_json(records, owner):
-                stream.write(piece)
-        written: set[str] = set()
-        for case in _all_cases(records, owner):
-            if case.image_sha256 not in written:
-                _add_image(records, case, archive)
-                written.add(case.image_sha256)
-
-
-def _add_image(records: Records, case: Case, archive: zipfile.ZipFile) -> None:
+def _add_image(records: Records, case: Case, archive: zipfile.ZipFile) -> str | None:
+    """Why the image is not added; None where it is."""
     try:
         png = records.images.read(case.image_sha256)
-    except RecordsError:
-        if _is_deleted(records, case):
-            return
-        raise
+    except RecordsError as error:
+        return str(error)
     name = zipfile.ZipInfo(_image_name(case), date_time=case.created.timetuple()[:6])
     archive.writestr(name, png)  # stored: a PNG is compressed already
-
-
-def _is_deleted(records: Records, case: Case) -> bool:
-    """Whether the case went while the export was written."""
-    with records.reading() as session:
-        return session.scalar(select(CaseRow.id).where(CaseRow.id == case.id)) is None
+    return None
 
 
 def _all_cases(records: Records, owner: str) -> Iterator[Case]:
@@ -84,8 +84,9 @@ def _all_cases(records: Records, owner: str) -> Iterator[Case]:
             return
 
 
-def _as_dict(records: Records, case: Case) -> dict[str, Any]:
+def _as_dict(records: Records, case: Case, image_error: str | None = None) -> dict[str, Any]:
     embedding = _embedding(records, case)
+    image = {"image": None, "image_error": image_error} if image_error else {"image": _image_name(case)}
     return {
         "id": case.id,
         "created": case.created.isoformat(),
@@ -93,7 +94,7 @@ def _as_dict(records: Records, case: Case) -> dict[str, Any]:
         "lesion": case.lesion or None,
         "note": case.note,
         "consent": case.consent,
-        "image": _image_name(case),
+        **image,
         "square": None if case.square is None else list(case.square),
         "answer": case.answer,
         "feedback": [{**asdict(one), "created": one.created.isoformat()} for one in case.feedback],

@@ -1,7 +1,9 @@
 """Kept cases: found, read, changed, compared, taken away and erased."""
 
+import errno
 import io
 import json
+import os
 import zipfile
 
 import numpy as np
@@ -145,6 +147,26 @@ def test_everything_can_be_taken_away(own, mel, keep):
     assert archive.testzip() is None
     assert any(name.endswith(".png") for name in archive.namelist())
     assert json.loads(own.get(f"/cases/{case}/answer.json").content)["answer"]["decision"] == "refer"
+
+
+def test_a_zip_that_the_disk_has_no_room_for_is_refused_and_says_so(own, mel, keep, monkeypatch):
+    keep(own, mel)
+    folder = own.app.state.service.records.images.temporary
+    monkeypatch.setattr("dermalens.serve.pages.history.TemporaryFile", lambda **where: Full(where == {"dir": folder}))
+    response = own.get("/export.zip", headers=HTML)
+    assert response.status_code == 503
+    assert "Make room" in response.text
+
+
+class Full(io.BytesIO):
+    """A file on a full disk."""
+
+    def __init__(self, is_beside_the_images):
+        super().__init__()
+        assert is_beside_the_images
+
+    def write(self, _):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def test_records_that_are_away_are_said_and_images_are_answered_all_the_same(own, mel, ask, tmp_path):

@@ -19,7 +19,7 @@ from starlette.responses import StreamingResponse
 
 from dermalens.core.taxonomy import LABELS
 from dermalens.records.cases import Wanted, lesions, search
-from dermalens.records.errors import BadValue
+from dermalens.records.errors import BadValue, told
 from dermalens.records.export import export_json, export_zip
 from dermalens.records.store import Records
 from dermalens.serve.access import Reads
@@ -135,8 +135,8 @@ def _address(asked: AskedHistory, cursor: str) -> str:
 
 
 def _zipped(records: Records, owner: str) -> IO[bytes]:
-    with ExitStack() as stack:
-        file = stack.enter_context(TemporaryFile())
+    with told(), ExitStack() as stack:
+        file = stack.enter_context(TemporaryFile(dir=records.images.temporary))  # /tmp may be small
         export_zip(records, owner, file)
         file.seek(0)
         stack.pop_all()  # it is closed when it has been sent
