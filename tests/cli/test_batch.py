@@ -162,6 +162,7 @@ def test_what_cannot_begin_is_one_line(place, tmp_path):
         ("quux://b", tmp_path / "out"): "quux:// is no storage that fsspec knows",
         (place / "images", "quux://b"): "quux:// is no storage that fsspec knows",
         ("memory://b", tmp_path / "out"): "only this process can see; add --workers 0",
+        (place / "images", "memory://b"): "ends with this process; name a folder or a bucket",
         (place / "images", tmp_path / "out", "--gpus", "1"): "add --engine ray",
         (place / "images", tmp_path / "out", "--max-errors", "x"): "--max-errors x given; needed is a number",
         (place / "images", tmp_path / "out", "--prevalence", "7"): "7",
@@ -174,14 +175,14 @@ def test_what_cannot_begin_is_one_line(place, tmp_path):
         assert not (tmp_path / "out").exists()
 
 
-def test_a_bucket_may_be_source_and_output(place):
+def test_a_bucket_may_be_the_source(place, tmp_path):
     filesystem = fsspec.filesystem("memory")
     filesystem.pipe_file("/data/a.png", (place / "images" / "001.png").read_bytes())
     try:
-        given = ["batch", "memory://data", "memory://scores", "--bundle", str(place / "bundle"), "--workers", "0"]
+        given = ["batch", "memory://data", str(tmp_path / "out"), "--bundle", str(place / "bundle"), "--workers", "0"]
         result = CliRunner().invoke(app, given)
         assert result.exit_code == 0
-        assert filesystem.exists("/scores/part-00000.parquet")
+        assert (tmp_path / "out" / "part-00000.parquet").exists()
     finally:
         filesystem.rm("/", recursive=True)
 

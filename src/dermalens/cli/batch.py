@@ -81,6 +81,8 @@ def batch(  # noqa: PLR0913  (each is an option of the command)
 
     if max_errors is not None:
         allowed_errors(max_errors, 1)
+    if out.startswith("memory://"):
+        raise DermaLensError("What is in memory:// ends with this process; name a folder or a bucket for the shards.")
     worker = _engine(engine, workers, gpus, source)
     path = str(bundle.absolute()) if bundle else None
     wanted = Wanted(source, path, operating_point, prevalence, shard_size, form.value, list_column, gpu=gpus > 0)
