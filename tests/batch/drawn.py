@@ -76,3 +76,14 @@ class DiesAtOnce(Scorer):
 
     def __init__(self, *given):
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+class DiesAnewWhileItLoads(DiesOnce):
+    """As `DiesOnce`, and every later process is killed while it loads, as where the memory has run out meanwhile."""
+
+    def __init__(self, bundle, *given):
+        mark = Path(bundle, "loaded")
+        if mark.exists():
+            os.kill(os.getpid(), signal.SIGKILL)
+        mark.touch()
+        super().__init__(bundle, *given)

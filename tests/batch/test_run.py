@@ -22,7 +22,7 @@ from dermalens.batch.spark import make_predict_fn, spark_columns
 from dermalens.core.bundle import Calibration
 from dermalens.core.errors import DermaLensError, ImageError
 from dermalens.predict.classifier import Asked
-from tests.batch.drawn import COUNT, DiesAlways, DiesAtOnce, DiesOnce, ready, score, shards
+from tests.batch.drawn import COUNT, DiesAlways, DiesAnewWhileItLoads, DiesAtOnce, DiesOnce, ready, score, shards
 from tests.tiny_bundle import lesion, tiny_graph, write_tiny_bundle
 
 
@@ -263,6 +263,12 @@ def test_an_image_that_kills_every_worker_is_a_row_with_an_error(whole, bundle, 
 def test_workers_that_cannot_load_the_bundle_end_the_run(bundle, images, tmp_path):
     with pytest.raises(BatchError, match=r"was killed \(signal 9\) while it loaded the bundle; .* --workers 1"):
         score(bundle, images, tmp_path / "out", workers=1, scorer=DiesAtOnce)
+
+
+def test_an_image_is_not_blamed_for_a_worker_that_cannot_load_the_bundle_again(bundle, images, tmp_path):
+    folder = shutil.copytree(bundle, tmp_path / "bundle")
+    with pytest.raises(BatchError, match=r"was killed \(signal 9\) while it loaded the bundle; .* --workers 1"):
+        score(str(folder), f"{images}/00*", tmp_path / "out", workers=1, scorer=DiesAnewWhileItLoads)
 
 
 def test_a_bundle_that_changes_under_a_run_ends_it(bundle, images, tmp_path):

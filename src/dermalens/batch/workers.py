@@ -173,10 +173,7 @@ class Pool:
         """Another worker for one that died; the images that it was at are scored alone."""
         code = worker.end()
         if not worker.is_ready:
-            raise BatchError(
-                f"A worker process {_ended(code)} while it loaded the bundle; is there too little memory? Use fewer: "
-                "--workers 1"
-            )
+            raise _not_loaded(code)
         self._workers[self._workers.index(worker)] = _start(self._work)
         (number, keys), *rest = worker.held
         self._returned.extend(rest)
@@ -188,6 +185,9 @@ def score_alone(keys: Sequence[str], work: Work) -> Iterator[Rows]:
     """The row of each image, one at a time in a process for these alone; an image that kills it gets an error.
 
     After a death the next image has a fresh process.
+
+    Raises:
+        BatchError: that process cannot load the bundle.
     """
     worker = None
     try:
@@ -198,9 +198,12 @@ def score_alone(keys: Sequence[str], work: Work) -> Iterator[Rows]:
                 while (rows := worker.receive()) is None:
                     pass
                 yield rows
-            except EOFError:
+            except EOFError as death:
+                code = worker.end()
+                if not worker.is_ready:
+                    raise _not_loaded(code) from death
                 error = (
-                    f"The worker process {_ended(worker.end())} at this image, twice; it may need more memory than "
+                    f"The worker process {_ended(code)} at this image, twice; it may need more memory than "
                     "there is. Save it smaller, or score it on a larger machine."
                 )
                 worker = None
@@ -264,6 +267,13 @@ def _one_thread_each() -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+def _not_loaded(code: int | None) -> BatchError:
+    return BatchError(
+        f"A worker process {_ended(code)} while it loaded the bundle; is there too little memory? Use fewer: "
+        "--workers 1"
+    )
 
 
 def _ended(code: int | None) -> str:
