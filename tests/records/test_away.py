@@ -99,6 +99,15 @@ def test_a_server_that_does_not_answer_is_away_after_three_seconds(tmp_path):
         assert time.monotonic() - start < 8
 
 
+def test_where_the_database_is_stands_in_the_line_of_the_operator_only(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    with pytest.raises(RecordsError, match="Check that it runs") as away:
+        open_records(f"postgresql+psycopg://postgres@127.0.0.1:{port}/test", tmp_path)
+    assert str(port) in str(away.value)
+    assert away.value.public == "The database cannot be used. Check that it runs, and DERMALENS_DATABASE_URL."
+
+
 def test_a_database_file_that_is_none_is_said(tmp_path):
     (tmp_path / "x.sqlite").write_bytes(b"no database" * 1000)
     with pytest.raises(RecordsError, match="not a database"):

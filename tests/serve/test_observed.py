@@ -6,6 +6,7 @@ import shutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from dermalens.records.errors import RecordsError
 from dermalens.records.keys import create_key
 from tests.serve.test_predictions import problem_of
 
@@ -160,6 +161,27 @@ def test_the_log_says_why_a_case_was_not_kept_and_why_the_records_cannot_be_used
     assert listed["problem"] == "records-unavailable"
     assert "database" in listed["error"]
     assert "private" not in log.getvalue()
+
+
+def test_what_the_driver_says_of_the_database_is_in_the_log_and_in_no_answer(client_with, log, mel, monkeypatch):
+    client = client_with()
+
+    def away(*_):
+        raise RecordsError("The database cannot be used: no db.internal.", public="The database cannot be used.")
+
+    assert client.get("/", headers={"accept": "text/html"}).status_code == 200  # from now on no key is needed
+    monkeypatch.setattr("dermalens.records.store.check", away)
+    for module in ("api.predictions", "pages.classify"):
+        monkeypatch.setattr(f"dermalens.serve.{module}.keep", away)
+    asked = [
+        client.get("/readyz"),
+        client.post(PATH, files={"image": mel}, data={"keep": "1"}),
+        client.post("/answer", files={"image": mel}, data={"keep": "yes"}),
+    ]
+    assert [answer.status_code for answer in asked] == [503, 200, 200]
+    assert all("The database cannot be used." in answer.text for answer in asked)
+    assert not any("db.internal" in answer.text for answer in asked)
+    assert log.getvalue().count("db.internal") == 3
 
 
 def test_a_monitor_may_ask_for_the_head_alone(client_with):

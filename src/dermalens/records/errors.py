@@ -22,7 +22,14 @@ _FULL: Final = (ENOSPC, EDQUOT, EFBIG)
 
 
 class RecordsError(DermaLensError):
-    """The record cannot be used now; predictions need none and go on."""
+    """The record cannot be used now; predictions need none and go on.
+
+    `public` is the line for a client: without what the driver said, which names host, port and database.
+    """
+
+    def __init__(self, line: str, *, public: str | None = None) -> None:
+        super().__init__(line)
+        self.public = line if public is None else public
 
 
 class NotKept(RecordsError):  # noqa: N818  (read as a sentence: the case is not kept)
@@ -57,20 +64,27 @@ def told() -> Iterator[None]:
     except exc.TimeoutError as error:
         raise RecordsError("All connections to the database are in use; needed is a free one. Try again.") from error
     except exc.DBAPIError as error:
-        raise RecordsError(_database_line(error)) from error
+        raise _database_error(error) from error
     except OSError as error:
         raise RecordsError(_disk_line(error)) from error
 
 
-def _database_line(error: exc.DBAPIError) -> str:
+def public_line(error: DermaLensError) -> str:
+    """What a client is told of an error; the whole line is for the log."""
+    return error.public if isinstance(error, RecordsError) else str(error)
+
+
+def _database_error(error: exc.DBAPIError) -> RecordsError:
     """Only the first line: PostgreSQL names the values of a row in the second."""
     lines = str(error.orig).strip().splitlines()
     reason = lines[0].rstrip(".") if lines else type(error.orig).__name__
     if "full" in reason:
-        return f"The database cannot write: {reason}. Make room on its disk."
-    if "locked" in reason or "lock timeout" in reason:
-        return f"The database is busy: {reason}. Try again."
-    return f"The database cannot be used: {reason}. Check that it runs, and DERMALENS_DATABASE_URL."
+        what, cure = "The database cannot write", "Make room on its disk."
+    elif "locked" in reason or "lock timeout" in reason:
+        what, cure = "The database is busy", "Try again."
+    else:
+        what, cure = "The database cannot be used", "Check that it runs, and DERMALENS_DATABASE_URL."
+    return RecordsError(f"{what}: {reason}. {cure}", public=f"{what}. {cure}")
 
 
 def _disk_line(error: OSError) -> str:

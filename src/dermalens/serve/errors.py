@@ -32,7 +32,7 @@ def add_handlers(app: FastAPI, page: Page | None) -> None:
             running_of(request).telemetry.refused(refusal.slug)
         request.state.problem = refusal.slug
         if refusal.slug == "records-unavailable":
-            request.state.error = refusal.detail  # the operator mends it; it holds nothing of the request
+            request.state.error = str(refusal.__cause__ or refusal)  # the operator mends it; nothing of the request
         if not _is_for_reader(request):
             return problem_response(refusal)
         if refusal.slug == "unauthenticated":
@@ -81,8 +81,10 @@ def _add_records_handlers(app: FastAPI, refuse: Page) -> None:
     for kind, slug in slugs:
 
         async def on_records(request: Request, error: Exception, slug: str = slug) -> Response:
-            retry = 5 if slug == "records-unavailable" else None
-            return await refuse(request, Refusal(slug, str(error), retry))
+            assert isinstance(error, RecordsError)
+            refusal = Refusal(slug, error.public, 5 if slug == "records-unavailable" else None)
+            refusal.__cause__ = error
+            return await refuse(request, refusal)
 
         app.add_exception_handler(kind, on_records)
 

@@ -13,6 +13,7 @@ from dermalens.core.errors import DermaLensError
 from dermalens.core.taxonomy import CLASSES
 from dermalens.records.case import NewCase, Patient
 from dermalens.records.cases import delete, find, image_of, keep, search
+from dermalens.records.errors import public_line
 from dermalens.records.query import MAX_LIMIT, Wanted
 from dermalens.serve.access import Caller, Predicts, Reads
 from dermalens.serve.answering import Answered, answer
@@ -165,5 +166,5 @@ async def _keep(
         case = await to_thread.run_sync(lambda: keep(records, caller.owner, new))
     except DermaLensError as error:
         request.state.error = f"not kept: {error}"
-        return {"id": None, "kept_error": str(error)}
+        return {"id": None, "kept_error": public_line(error)}
     return {"id": case.id}

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Request, Response
 from dermalens.core.errors import DermaLensError
 from dermalens.predict.prediction import Prediction
 from dermalens.records.cases import NewCase, keep, lesions
-from dermalens.records.errors import RecordsError
+from dermalens.records.errors import RecordsError, public_line
 from dermalens.serve.access import Caller, Predicts
 from dermalens.serve.answering import answer
 from dermalens.serve.pages.answer_view import view_of
@@ -89,7 +89,8 @@ async def _kept(request: Request, caller: Caller, asked: AskedFor, prediction: P
         new = _new_case(asked, prediction, language)
         case = await to_thread.run_sync(partial(keep, running_of(request).needed_records, caller.owner, new))
     except DermaLensError as error:
-        reason = say(str(error), language)
+        request.state.error = f"not kept: {error}"
+        reason = say(public_line(error), language)
         return {"kept_error": language.gettext("The case was not kept. {reason}", reason=reason)}
     return {"kept_id": case.id}
 

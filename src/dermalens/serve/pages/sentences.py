@@ -152,9 +152,9 @@ TEMPLATES: Final = (
     N_("The diagnosis is '{given}'; needed is one of {names}."),
     N_("The image {hash} in the data folder is damaged. Bring it back from a backup."),
     N_("All connections to the database are in use; needed is a free one. Try again."),
-    N_("The database cannot be used: {reason}. Check that it runs, and DERMALENS_DATABASE_URL."),
-    N_("The database cannot write: {reason}. Make room on its disk."),
-    N_("The database is busy: {reason}. Try again."),
+    N_("The database cannot be used. Check that it runs, and DERMALENS_DATABASE_URL."),
+    N_("The database cannot write. Make room on its disk."),
+    N_("The database is busy. Try again."),
     N_("The data folder cannot be written: {reason}. Make room on its disk."),
     N_("The data folder cannot be used: {reason}. Check that it may be written, and DERMALENS_DATA_FOLDER."),
 )
