@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
+import tempfile
 import tracemalloc
 import types
 import zipfile
+from pathlib import Path
 
 import fsspec
 import pytest
@@ -218,6 +221,16 @@ def test_an_image_that_is_not_in_the_bucket_says_so(bucket):
 def test_keys_are_sorted_each_once_whether_they_fit_into_memory_or_not(at_once):
     keys = ["b", "a\n", "c", "a", "b", "m\udcff", "é", "a"]
     assert list(in_order(iter(keys), at_once=at_once)) == ["a", "a\n", "b", "c", "m\udcff", "é"]
+
+
+def test_a_full_temporary_folder_is_one_line_that_names_it(monkeypatch, tmp_path):
+    def refuse(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(Path, "write_bytes", refuse)
+    with pytest.raises(BatchError, match=f"temporary folder {tmp_path}: No space left on device\\. .*TMPDIR="):
+        list(in_order("abcde", at_once=2))
 
 
 def test_sorting_takes_no_more_memory_for_more_keys():

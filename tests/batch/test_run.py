@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import hashlib
 import io
 import json
@@ -142,6 +143,39 @@ def test_names_with_line_breaks_and_bytes_that_are_no_text_are_scored(bundle, tm
     ]
 
 
+def test_a_csv_reader_finds_names_with_any_line_break(bundle, tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    names = ["a\rb.png", "c\nd.png", "e\r\nf.png", 'g"h,i.png']
+    for name in names:
+        lesion("nv").save(folder / name)
+    run = score(bundle, folder, tmp_path / "out", format="csv")
+    content = (tmp_path / "out" / "part-00000.csv").read_bytes().decode()
+    assert [row["path"] for row in csv.DictReader(io.StringIO(content, newline=""))] == [f"{folder}/{n}" for n in names]
+    assert content.replace("\r\nf", "").count("\r\n") == 0
+    assert ready(bundle, folder, tmp_path / "out", format="csv").tally == run.tally
+
+
+def test_a_source_whose_name_is_no_text_is_scored_and_goes_on(bundle, images, tmp_path):
+    folder = shutil.copytree(images / "deep", tmp_path / "in\udcff")
+    score(bundle, folder, tmp_path / "out")
+    assert ready(bundle, folder, tmp_path / "out").manifest.source == f"{tmp_path}/in\\xff"
+
+
+@pytest.mark.parametrize("form", ["parquet", "csv"])
+@pytest.mark.parametrize("kept", [0, 0.5, 0.9999])
+def test_a_shard_that_is_damaged_is_named_and_made_anew_when_deleted(bundle, images, tmp_path, form, kept):
+    score(bundle, images / "deep", tmp_path / "out", format=form)
+    shard = tmp_path / "out" / f"part-00001.{form}"
+    whole = shard.read_bytes()
+    shard.write_bytes(whole[: int(kept * len(whole))])
+    with pytest.raises(BatchError, match=rf"part-00001.{form} is damaged .*delete it and the same command makes it"):
+        ready(bundle, images / "deep", tmp_path / "out", format=form)
+    shard.unlink()
+    score(bundle, images / "deep", tmp_path / "out", format=form)
+    assert shard.read_bytes() == whole
+
+
 def test_a_bucket_goes_into_a_bucket(whole, bundle, images):
     filesystem = fsspec.filesystem("memory")
     try:
@@ -225,6 +259,26 @@ def test_two_runs_do_not_write_to_one_folder(tmp_path):
         pass
     with held(output):
         pass
+
+
+def test_a_folder_without_locks_is_used_without(monkeypatch, tmp_path):
+    def refuse(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    output = open_output(str(tmp_path / "out"))
+    with held(output):
+        output.write("a", b"")
+    assert output.names() == {"a", "run.lock"}
+
+
+def test_a_run_that_cannot_begin_leaves_a_folder_as_it_was(images, tmp_path):
+    folder = shutil.copytree(images, tmp_path / "in")
+    for place in (folder, tmp_path / "new"):
+        with pytest.raises(BatchError), held(open_output(str(place))):
+            raise BatchError("cannot begin")
+    assert not (folder / "run.lock").exists()
+    assert not (tmp_path / "new").exists()
 
 
 def test_too_many_errors_stop_a_run_and_finished_shards_stay(bundle, images, tmp_path):

@@ -14,6 +14,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
+from dermalens.batch.errors import BatchError
+from dermalens.batch.storage import reason_of
+
 SORTED_IN_MEMORY: Final = 200_000
 """Keys; of 100 characters each about 30 MB. Ten million make 50 files that are merged."""
 RUN_BUFFER: Final = 2048
@@ -46,17 +49,28 @@ def chunked(keys: Iterable[str], size: int) -> Iterator[list[str]]:
 
 
 def in_order(keys: Iterable[str], *, at_once: int = SORTED_IN_MEMORY) -> Iterator[str]:
-    """The keys sorted, each once; what does not fit into memory goes through sorted files in the temporary folder."""
+    """The keys sorted, each once; what does not fit into memory goes through sorted files in the temporary folder.
+
+    Raises:
+        BatchError: that folder is full or cannot be written to.
+    """
     chunks = chunked(keys, at_once)
     first = next(chunks, [])
     if len(first) < at_once:
         yield from sorted(set(first))
         return
+    try:
+        yield from _merged(itertools.chain([first], chunks))
+    except OSError as error:
+        raise BatchError(
+            f"The names of the images cannot be sorted in the temporary folder {tempfile.tempdir or ''}: "
+            f"{reason_of(error)}. Name one with more room: TMPDIR=/large/folder"
+        ) from error
+
+
+def _merged(chunks: Iterable[list[str]]) -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="dermalens-keys-") as folder:
-        runs = [
-            _write_run(Path(folder, f"{number:05}.jsonl"), chunk)
-            for number, chunk in enumerate(itertools.chain([first], chunks))
-        ]
+        runs = [_write_run(Path(folder, f"{number:05}.jsonl"), chunk) for number, chunk in enumerate(chunks)]
         for key, _ in itertools.groupby(heapq.merge(*map(_read_run, runs))):
             yield key
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,9 +44,11 @@ def open_output(text: str) -> Output:
     """The output that is meant; nothing is made yet.
 
     Raises:
-        BatchError: it is a file, or its storage is unknown.
+        BatchError: it is empty or a file, or its storage is unknown.
     """
-    if text.startswith("file://"):
+    if not text:
+        raise BatchError("The name of the output is empty; name a folder for the shards.")
+    if text.startswith(("file://", "local://")):
         text = open_filesystem(text)[1]
     if is_url(text):
         filesystem, path = open_filesystem(text)
@@ -114,34 +117,43 @@ class BucketFolder:
 def held(output: Output) -> Iterator[None]:
     """Keeps a second run out of a folder on this machine, where two would write the same temporary files.
 
+    Windows and some network storage have no such lock; there nothing is held.
+
     Raises:
         BatchError: another run is at work there.
     """
-    try:
-        import fcntl
-    except ImportError:  # Windows: there is no such lock
+    if importlib.util.find_spec("fcntl") is None or not isinstance(output, LocalFolder):
         yield
         return
-    if not isinstance(output, LocalFolder):
-        yield
-        return
-    folder = Path(output.name)
+    folder, before = Path(output.name), output.names()
     with _using(f"{output.name}/{LOCK}", "written"):
         is_new = not folder.exists()
         folder.mkdir(parents=True, exist_ok=True)
         handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
+    if _is_another_s(handle):
         os.close(handle)
-        raise BatchError(f"Another run writes to {output.name}; wait for it or name another folder.") from error
+        raise BatchError(f"Another run writes to {output.name}; wait for it or name another folder.")
     try:
         yield
     finally:
-        if is_new and output.names() == {LOCK}:  # the run could not begin: leave nothing
+        if output.names() - before == {LOCK}:  # the run could not begin: leave nothing
             (folder / LOCK).unlink()
-            folder.rmdir()
+            if is_new:
+                folder.rmdir()
         os.close(handle)
+
+
+def _is_another_s(lock: int) -> bool:
+    """Whether another process has the lock; otherwise it is ours, where there are locks."""
+    import fcntl
+
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # such as ENOLCK of a network file system
+        return False
+    return False
 
 
 @contextmanager

@@ -17,8 +17,9 @@ from dermalens.batch.errors import BatchError
 from dermalens.batch.listing import Source, find_source
 from dermalens.batch.manifest import Format, Manifest, Plan, begin_or_resume, keys_of
 from dermalens.batch.output import Output
-from dermalens.batch.scorer import Options, Rows
+from dermalens.batch.scorer import Options, Rows, printable
 from dermalens.batch.shards import COUNTED, Tally, count_shard, shard_bytes
+from dermalens.batch.storage import reason_of
 from dermalens.batch.workers import Work
 from dermalens.predict.classifier import Asked, load
 from dermalens.predict.prevalence import base_prevalence
@@ -70,7 +71,7 @@ def prepare(wanted: Wanted, output: Output) -> Run:
     names, tally = output.names(), Tally()
     finished = [number for number in range(manifest.shards) if manifest.shard_name(number) in names]
     for number in finished:
-        count_shard(output.read(manifest.shard_name(number)), manifest, tally)
+        _count(output, manifest, number, tally)
     unfinished = tuple(sorted(set(range(manifest.shards)) - set(finished)))
     return Run(output, manifest, work, tally, unfinished)
 
@@ -167,6 +168,16 @@ def allowed_errors(text: str, images: int) -> int:
     return int(share * images)
 
 
+def _count(output: Output, manifest: Manifest, number: int, tally: Tally) -> None:
+    name = manifest.shard_name(number)
+    try:
+        count_shard(output.read(name), manifest, number, tally)
+    except ValueError as error:
+        raise BatchError(
+            f"{output.name}/{name} is damaged ({reason_of(error)}); delete it and the same command makes it anew."
+        ) from error
+
+
 def _planned(wanted: Wanted, source: Source) -> tuple[Work, Plan, list[str]]:
     if wanted.gpu and not os.environ.get("RAY_ADDRESS"):  # in a cluster the GPUs are elsewhere; an actor looks itself
         from dermalens.batch.gpu import check_gpu
@@ -182,7 +193,7 @@ def _planned(wanted: Wanted, source: Source) -> tuple[Work, Plan, list[str]]:
     work = Work(wanted.bundle, options, tuple(classifier.manifest.classes), sha256)
     plan = Plan(
         dermalens=__version__,
-        source=source.name,
+        source=printable(source.name),
         list_column=source.column,
         list_sha256=source.sha256,
         bundle_sha256=sha256,

@@ -72,17 +72,37 @@ def shard_bytes(rows: Rows, manifest: Manifest, classes: Sequence[str]) -> bytes
     return _csv(table) if manifest.format == "csv" else _parquet(table)
 
 
-def count_shard(content: bytes, manifest: Manifest, tally: Tally) -> None:
-    """Add the rows of a finished shard to `tally`."""
-    if manifest.format == "csv":
-        rows = list(csv.DictReader(io.StringIO(content.decode(), newline="")))
-        tally.count(*([row[name] for row in rows] for name in COUNTED))
-        return
+def count_shard(content: bytes, manifest: Manifest, number: int, tally: Tally) -> None:
+    """Add the rows of a finished shard to `tally`.
+
+    Raises:
+        ValueError: it is damaged.
+    """
+    columns = _from_csv(content) if manifest.format == "csv" else _from_parquet(content)
+    if len(columns[0]) != manifest.images_in(number):
+        raise ValueError(f"{len(columns[0])} rows, {manifest.images_in(number)} needed")
+    tally.count(*columns)
+
+
+def _from_parquet(content: bytes) -> list[list[str]]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    table = pq.read_table(pa.BufferReader(content), columns=list(COUNTED))
-    tally.count(*(table[name].to_pylist() for name in COUNTED))
+    try:
+        table = pq.read_table(pa.BufferReader(content), columns=list(COUNTED))
+        return [table[name].to_pylist() for name in COUNTED]
+    except (pa.ArrowException, OSError, KeyError) as error:
+        raise ValueError("no Parquet file of a batch run") from error
+
+
+def _from_csv(content: bytes) -> list[list[str]]:
+    try:
+        rows = list(csv.DictReader(io.StringIO(content.decode(), newline=""), strict=True))
+        if not content.endswith(b"\n"):
+            raise ValueError("its last row is cut off")
+        return [[row[name] for row in rows] for name in COUNTED]
+    except (csv.Error, KeyError) as error:
+        raise ValueError("no CSV file of a batch run") from error
 
 
 def _table(rows: Rows, schema: Any) -> Any:
@@ -112,9 +132,16 @@ def _parquet(table: Any) -> bytes:
     return bytes(sink.getvalue())
 
 
+class _Lines(list[str]):
+    """The rows of a CSV file, one a line feed; the writer quotes what has a character of its own line end in it."""
+
+    def write(self, row: str) -> None:
+        self.append(row.removesuffix("\r\n") + "\n")
+
+
 def _csv(table: Any) -> bytes:
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
+    lines = _Lines()
+    writer = csv.writer(lines, lineterminator="\r\n")
     writer.writerow(table.column_names)
     writer.writerows(zip(*(column.to_pylist() for column in table.columns), strict=True))
-    return text.getvalue().encode()
+    return "".join(lines).encode()
