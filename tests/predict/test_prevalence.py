@@ -7,7 +7,7 @@ import pytest
 
 from dermalens.core.errors import DermaLensError
 from dermalens.predict.classifier import Classifier, load
-from dermalens.predict.prevalence import at_prevalence, values_at
+from dermalens.predict.prevalence import LEAST, MOST, at_prevalence, values_at
 from tests.tiny_bundle import lesion, tiny_graph, tiny_manifest, write_tiny_bundle
 
 FLAT = np.full(7, 1 / 7)
@@ -57,6 +57,22 @@ def test_the_prevalence_of_the_bundle_changes_nothing(tiny: Classifier) -> None:
 def test_what_is_no_share_is_refused(tiny: Classifier, wanted: float) -> None:
     with pytest.raises(DermaLensError, match=r"share between 0 and 1, such as 0\.03"):
         tiny.predict(lesion("mel"), prevalence=wanted)
+
+
+@pytest.mark.parametrize("wanted", [1e-6, 0.000_09, 0.999_95])
+def test_a_share_that_leaves_the_threshold_no_digits_is_refused(tiny: Classifier, wanted: float) -> None:
+    with pytest.raises(DermaLensError, match=r"needed is 0\.0001 to 0\.9999"):
+        tiny.predict(lesion("mel"), prevalence=wanted)
+
+
+@pytest.mark.parametrize("wanted", [LEAST, MOST])
+def test_the_outermost_shares_leave_the_same_lesions_above_the_threshold(tiny: Classifier, wanted: float) -> None:
+    for code in ("mel", "nv", "bcc", "df"):
+        own, stated = tiny.predict(lesion(code)), tiny.predict(lesion(code), prevalence=wanted)
+        assert 0 < stated.operating_point.threshold < 1
+        assert (own.malignant_probability >= own.operating_point.threshold) == (
+            stated.malignant_probability >= stated.operating_point.threshold
+        )
 
 
 def test_a_bundle_that_does_not_say_its_prevalence_is_not_shifted(tmp_path: Path) -> None:

@@ -11,6 +11,9 @@ from dermalens.core.decision import DECIMALS, Probabilities
 from dermalens.core.errors import DermaLensError
 from dermalens.core.prevalence import predictive_values, shift_classes, shift_to_prevalence
 
+LEAST, MOST = 0.0001, 0.9999
+"""Shares that can be stated; beyond them a threshold of six decimals has no digits left to compare with."""
+
 
 @dataclass(frozen=True, slots=True)
 class Prevalence:
@@ -35,12 +38,14 @@ def at_prevalence(
     Both are shifted alike, so that the threshold finds what it found: the same lesions lie above it.
 
     Raises:
-        DermaLensError: a share that is not between 0 and 1, or a bundle that does not say for which share its
-            probabilities were calibrated.
+        DermaLensError: a share that is none, or beyond `LEAST` and `MOST`, or a bundle that does not say for which
+            share its probabilities were calibrated.
     """
     base = base_prevalence(manifest)
     malignant = np.array([code in manifest.malignant for code in manifest.classes])
     shifted = shift_classes(probabilities, malignant, base, wanted)
+    if not LEAST <= wanted <= MOST:
+        raise DermaLensError(f"A prevalence of {wanted:g} cannot be used; needed is {LEAST} to {MOST}.")
     threshold = float(shift_to_prevalence(point.threshold, base, wanted))
     moved = point.model_copy(update={"threshold": round(threshold, DECIMALS)})
     return shifted, moved, Prevalence(wanted, *values_at(point, wanted))

@@ -9,6 +9,7 @@ from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from dermalens.core.square import Square
+from dermalens.predict.prevalence import LEAST, MOST
 from dermalens.serve.answering import Order
 from dermalens.serve.errors import invalid
 
@@ -38,7 +39,7 @@ class JudgingOptions(ImageOptions):
     """Add the outline of the lesion and its measures."""
     operating_point: str | None = Field(default=None, max_length=100)
     """A threshold of the bundle other than its default; `/v1/model` lists them."""
-    prevalence: float | None = Field(default=None, gt=0, lt=1, examples=[0.03])
+    prevalence: float | None = Field(default=None, ge=LEAST, le=MOST, examples=[0.03])
     """Malignant share among the lesions that are seen, to which probabilities and threshold are shifted."""
     anyway: bool = False
     """Give outline, heat map and similar cases even where the decision is to abstain."""

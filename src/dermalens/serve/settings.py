@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from dermalens.core.errors import DermaLensError
+from dermalens.predict.prevalence import LEAST, MOST
 
 MEBIBYTE = 2**20
 _PREFIX = "DERMALENS_"
@@ -72,7 +73,7 @@ class Settings(BaseSettings):
     """Serve beyond this machine without any key: whoever reaches the address may use everything."""
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
     """Further names, with commas, that the page is opened under on this machine without keys, such as a proxy's."""
-    default_prevalence: float | None = Field(default=None, gt=0, lt=1)
+    default_prevalence: float | None = Field(default=None, ge=LEAST, le=MOST)
     """Malignant share among the lesions seen here, for requests that state none."""
     secret: str | None = Field(default=None, min_length=32)
     """Signs the sessions of the page; a new one at each start otherwise, which ends them."""

@@ -122,6 +122,15 @@ def test_the_prevalence_of_the_clinic_is_remembered_in_the_browser(client_with, 
     assert 'value="3,5"' in client.get("/", headers=GERMAN).text
 
 
+@pytest.mark.parametrize("typed", ["150", "0", "0,001", "100 %"])
+def test_a_prevalence_that_cannot_be_used_is_said_in_per_cent_as_it_was_typed(client, mel, ask, typed):
+    english, german = (ask(client, mel, headers, prevalence=typed) for headers in (HTML, GERMAN))
+    assert english.status_code == german.status_code == 422
+    assert f"“{typed}” is no share that can be used: write it in per cent, from 0.01 to 99.99" in english.text
+    assert f"„{typed}“ ist kein Anteil" in german.text
+    assert "0,01 bis 99,99" in german.text
+
+
 def test_a_busy_server_says_so_and_when_to_come_again(client_with, mel, ask):
     client = client_with(workers=1)
     client.app.state.running.pool.is_draining = True

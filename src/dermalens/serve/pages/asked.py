@@ -8,6 +8,7 @@ from typing import Final
 
 from dermalens.core.square import Square
 from dermalens.predict.classifier import Classifier
+from dermalens.predict.prevalence import LEAST, MOST
 from dermalens.records.cases import Patient
 from dermalens.serve.answering import Order
 from dermalens.serve.pages.i18n import N_, Language
@@ -45,13 +46,12 @@ def read_asked(form: Form, classifier: Classifier, language: Language) -> AskedF
     if not image:
         raise Refusal("invalid", NO_IMAGE)
     has_outline = classifier.outline is not None
-    percent = _number(fields, "prevalence", language) if classifier.manifest.prevalence else None
     order = Order(
         image,
         heatmap=True,
         outline=has_outline,
         operating_point=fields.get("operating_point"),
-        prevalence=None if percent is None else percent / 100,
+        prevalence=_prevalence(fields, language) if classifier.manifest.prevalence else None,
         square=_square(fields.get("square", "")),
         millimetres_per_pixel=_number(fields, "millimetres_per_pixel", language) if has_outline else None,
     )
@@ -74,6 +74,19 @@ def _number(fields: dict[str, str], name: str, language: Language) -> float | No
         )
         raise Refusal("invalid", words)
     return value
+
+
+def _prevalence(fields: dict[str, str], language: Language) -> float | None:
+    percent = _number(fields, "prevalence", language)
+    if percent is None or LEAST <= percent / 100 <= MOST:
+        return None if percent is None else percent / 100
+    words = language.gettext(
+        "“{text}” is no share that can be used: write it in per cent, from {least} to {most}, such as 3.",
+        text=fields["prevalence"].strip()[:40],
+        least=language.number(100 * LEAST),
+        most=language.number(100 * MOST),
+    )
+    raise Refusal("invalid", words)
 
 
 def _square(text: str) -> Square | None:
@@ -116,4 +129,4 @@ def share_of(text: str | None) -> float | None:
         share = float(text or "")
     except ValueError:
         return None
-    return share if 0 < share < 1 else None
+    return share if LEAST <= share <= MOST else None
