@@ -104,8 +104,8 @@ def test_what_is_wrong_with_an_image_has_its_problem(client, image, expected):
 
 @pytest.mark.parametrize("options", [
     {"operating_point": "nowhere"}, {"prevalence": "1.5"}, {"prevalence": "1e-6"}, {"prevalence": "much"},
-    {"square": "1,2"}, {"square": "0,0,9999"}, {"square": "0,0,0.5"}, {"millimetres_per_pixel": "0.02"}, {"age_years": "200"},
-    {"sex": "other"}, {"heatmp": "1"}, {"name": "x" * 201}, {"prevalence": "nan"},
+    {"square": "1,2"}, {"square": "0,0,9999"}, {"square": "0,0,0.5"}, {"millimetres_per_pixel": "0.02"},
+    {"age_years": "200"}, {"sex": "other"}, {"heatmp": "1"}, {"name": "x" * 201}, {"prevalence": "nan"},
 ])  # fmt: skip
 def test_an_option_that_cannot_be_used_is_invalid(client, mel, options):
     by_form = client.post(PATH, files={"image": mel}, data=options)
