@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 import shutil
+import warnings
 
 import fsspec
 import numpy as np
@@ -19,6 +20,7 @@ from dermalens.batch.gpu import answers_together
 from dermalens.batch.manifest import keys_of
 from dermalens.batch.output import held, open_output
 from dermalens.batch.run import allowed_errors
+from dermalens.batch.scorer import Scorer
 from dermalens.batch.spark import make_predict_fn, spark_columns
 from dermalens.core.bundle import Calibration
 from dermalens.core.errors import DermaLensError, ImageError
@@ -338,6 +340,14 @@ def test_an_unknown_operating_point_is_refused_before_anything_is_written(bundle
     with pytest.raises(DermaLensError, match="No operating point 'best'"):
         ready(bundle, images, tmp_path / "out", operating_point="best")
     assert not (tmp_path / "out").exists()
+
+
+def test_pillow_is_silent_about_damaged_metadata(bundle, tmp_path):
+    lesion("nv").save(tmp_path / "a.jpg", exif=b"Exif\0\0II*\0\x08\0\0\0\x05\0\x12\x01")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        rows = Scorer(bundle)({"path": np.array([str(tmp_path / "a.jpg")], dtype=object)})
+    assert rows["error"].tolist() == [""]
 
 
 def test_the_function_for_spark_makes_columns_of_paths(whole, bundle, images, classifier):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -91,7 +92,9 @@ class Scorer:
         A bad image is a row with an error.
         """
         keys = [os.fsdecode(key) for key in batch["path"]]
-        return self._columns(list(self._rows(keys)))
+        with warnings.catch_warnings():  # of odd metadata, as in `cli/main.py`, which no worker process passes through
+            warnings.filterwarnings("ignore", module=r"PIL\.")
+            return self._columns(list(self._rows(keys)))
 
     def _rows(self, keys: Sequence[str]) -> Iterator[tuple[Image, Prediction | None]]:
         images = ahead(self._open, keys, threads=self._readers(keys))
