@@ -129,6 +129,10 @@ def test_a_case_has_a_report_to_print(client):
     case_id = kept(client)["id"]
     report = client.get(f"{PATH}/{case_id}/report.pdf", params={"language": "de"})
     assert report.content.startswith(b"%PDF-")
+    assert report.content.count(b"/Subtype /Image") == 2  # with the heat map
     assert report.headers["content-type"] == "application/pdf"
     assert report.headers["content-disposition"].startswith("attachment; ")
     assert problem_of(client.get(f"{PATH}/{'0' * 32}/report.pdf")) == (404, "not-found")
+    unknown = client.get(f"{PATH}/{case_id}/report.pdf", params={"language": "zz"})
+    assert problem_of(unknown) == (422, "invalid")
+    assert "needed is one of en, de." in unknown.json()["detail"]

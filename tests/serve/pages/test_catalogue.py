@@ -60,6 +60,7 @@ def test_a_translation_differs_from_its_text_unless_the_word_is_the_same():
         (None, "fr, de;q=0.3, en;q=0.1", "de"),
         (None, "en;q=0.4, de;q=0", "en"),
         (None, "ja", "en"),
+        (None, "DE", "de"),
         ("de", "en", "de"),
         ("xx", "de", "de"),
         ("../../etc", ";;q=,", "en"),
@@ -84,24 +85,36 @@ def test_a_share_is_never_rounded_to_none_or_to_all():
     )
 
 
-def test_a_third_language_is_one_file(tmp_path, monkeypatch):
+@pytest.fixture
+def locales(tmp_path, monkeypatch):
+    """A copy of the catalogues, to which a language can be added."""
     shutil.copytree(LOCALES, tmp_path / "locale")
-    (tmp_path / "locale" / "pl" / "LC_MESSAGES").mkdir(parents=True)
+    monkeypatch.setattr(i18n, "LOCALES", tmp_path / "locale")
+    languages.cache_clear()
+    yield tmp_path / "locale"
+    languages.cache_clear()
+
+
+@pytest.mark.parametrize("accepted", ["pt-BR", "pt_BR", "pt-br,en"])
+def test_a_language_of_one_country_is_found_however_it_is_written(locales, accepted):
+    shutil.copytree(locales / "de", locales / "pt_BR")
+    found = language_of(None, accepted)
+    assert (found.code, found.name, found.number(0.5, 1)) == ("pt-BR", "Português (Brasil)", "0,5")
+    assert language_of("pt-BR", "en") is found
+
+
+def test_a_third_language_is_one_file(locales):
+    (locales / "pl" / "LC_MESSAGES").mkdir(parents=True)
     plural = "nplurals=3; plural=(n==1 ? 0 : n%10>=2 && n%10<=4 && (n%100<10 || n%100>=20) ? 1 : 2);"
-    (tmp_path / "locale" / "pl" / "LC_MESSAGES" / "dermalens.po").write_text(
+    (locales / "pl" / "LC_MESSAGES" / "dermalens.po").write_text(
         'msgid ""\nmsgstr "Content-Type: text/plain; charset=utf-8\\nPlural-Forms: ' + plural + '\\n"\n\n'
         'msgid "Help"\nmsgstr "Pomoc"\n\n'
         'msgid "{n} image."\nmsgid_plural "{n} images, the oldest first."\n'
         'msgstr[0] "{n} obraz."\nmsgstr[1] "{n} obrazy."\nmsgstr[2] "{n} obrazów."\n',
         encoding="utf-8",
     )
-    monkeypatch.setattr(i18n, "LOCALES", tmp_path / "locale")
-    languages.cache_clear()
-    try:
-        polish = languages()["pl"]
-        assert list(languages()) == ["en", "de", "pl"]
-        assert (polish.name, polish.gettext("Help"), polish.gettext("History")) == ("Polski", "Pomoc", "History")
-        said = [polish.ngettext("{n} image.", "{n} images, the oldest first.", n) for n in (1, 3, 5)]
-        assert said == ["1 obraz.", "3 obrazy.", "5 obrazów."]
-    finally:
-        languages.cache_clear()
+    polish = languages()["pl"]
+    assert list(languages()) == ["en", "de", "pl"]
+    assert (polish.name, polish.gettext("Help"), polish.gettext("History")) == ("Polski", "Pomoc", "History")
+    said = [polish.ngettext("{n} image.", "{n} images, the oldest first.", n) for n in (1, 3, 5)]
+    assert said == ["1 obraz.", "3 obrazy.", "5 obrazów."]

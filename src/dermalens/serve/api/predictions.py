@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from dermalens.core.errors import DermaLensError
 from dermalens.core.taxonomy import CLASSES
 from dermalens.records.case import NewCase, Patient
-from dermalens.records.cases import delete, find, image_of, keep, search
+from dermalens.records.cases import delete, find, keep, search
 from dermalens.records.errors import public_line
 from dermalens.records.query import MAX_LIMIT, Wanted
 from dermalens.serve.access import Caller, Predicts, Reads
@@ -20,6 +20,7 @@ from dermalens.serve.answering import Answered, answer
 from dermalens.serve.api.answers import case_content, json_response, predicted
 from dermalens.serve.openapi import IMAGE_PROBLEMS, image_body, problems
 from dermalens.serve.options import PredictionOptions, PredictionQuery, with_fields
+from dermalens.serve.problems import Refusal
 from dermalens.serve.running import running_of
 from dermalens.serve.schemas import CaseOut, CasesOut, Predicted
 from dermalens.serve.upload import taken_in
@@ -128,20 +129,18 @@ async def report(
     request: Request,
     case_id: CaseId,
     caller: Reads,
-    language: Annotated[str, Query(pattern="^[a-z]{2}$", description="Of the text, such as en or de.")] = "en",
+    language: Annotated[str, Query(max_length=20, description="Of the text, such as en or de.")] = "en",
 ) -> Response:
-    """A kept case on one page of PDF."""
-    from dermalens.serve.pages.report import case_pdf
+    """A kept case on one page of PDF, with the heat map where this bundle gave the answer."""
+    from dermalens.serve.pages.explanation import report_of
+    from dermalens.serve.pages.i18n import language_named, languages
 
-    running = running_of(request)
-    records, manifest = running.needed_records, running.service.classifier.manifest
-
-    def make() -> bytes:
-        case = find(records, caller.owner, case_id)
-        return bytes(case_pdf(case, image_of(records, caller.owner, case_id), manifest, language))
-
+    spoken = language_named(language)
+    if spoken is None:
+        raise Refusal("invalid", f"The language {language!r} is unknown; needed is one of {', '.join(languages())}.")
+    pdf = await report_of(request, caller, case_id, spoken)
     disposition = {"Content-Disposition": f'attachment; filename="dermalens-{case_id[:8]}.pdf"'}
-    return Response(await to_thread.run_sync(make), headers=disposition, media_type="application/pdf")
+    return Response(pdf, headers=disposition, media_type="application/pdf")
 
 
 async def _keep(

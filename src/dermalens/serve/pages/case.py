@@ -11,24 +11,21 @@ from anyio import to_thread
 from fastapi import APIRouter, Form, Request, Response
 from starlette.responses import RedirectResponse
 
-from dermalens.core.square import Square
 from dermalens.records.cases import Case, delete, find, image_of, lesions, name_lesion, write_note
 from dermalens.records.errors import BadValue, RecordsError
 from dermalens.records.feedback import add_feedback
 from dermalens.serve.access import Caller, Reads
-from dermalens.serve.answering import Answered, Order, answer
 from dermalens.serve.api.answers import case_content
 from dermalens.serve.pages.answer_view import view_of
 from dermalens.serve.pages.case_view import case_view, facts_of, feedback_of, frame_of, square_of
+from dermalens.serve.pages.explanation import can_explain, layers_anew, report_of
 from dermalens.serve.pages.history import label_choices
 from dermalens.serve.pages.i18n import N_
-from dermalens.serve.pages.layers import Layers, layers_of
+from dermalens.serve.pages.layers import Layers
 from dermalens.serve.pages.problems import ProblemView
 from dermalens.serve.pages.rendering import language_for, page
-from dermalens.serve.pages.report import case_pdf
 from dermalens.serve.pages.sentences import say
 from dermalens.serve.pages.words import FEEDBACK_KINDS
-from dermalens.serve.problems import Refusal
 from dermalens.serve.running import running_of
 
 router = APIRouter(include_in_schema=False)
@@ -50,7 +47,7 @@ async def case_page(
     """A case with its answer as it was kept; its heat map, which is not kept, is made anew where it is asked for."""
     records = running_of(request).needed_records
     case = await to_thread.run_sync(find, records, caller.owner, case_id)
-    layers = await _layers(request, case) if heatmap and _can_explain(request, case) else None
+    layers = await layers_anew(request, case) if heatmap and can_explain(request, case) else None
     return await _shown(request, case, done=done, layers=layers)
 
 
@@ -77,15 +74,9 @@ async def case_square(request: Request, caller: Reads, case_id: str) -> Response
 @router.get("/cases/{case_id}/report.pdf")
 async def case_report(request: Request, caller: Reads, case_id: str) -> Response:
     """The case on one page of PDF, with the heat map where this bundle gave the answer."""
-    running, language = running_of(request), language_for(request)
-    records, manifest = running.needed_records, running.service.classifier.manifest
-    case = await to_thread.run_sync(find, records, caller.owner, case_id)
-    png = await to_thread.run_sync(image_of, records, caller.owner, case_id)
-    answered = await _answered(request, case, png, as_png=True) if _can_explain(request, case) else None
-    heatmap = answered.heatmap_png if answered else None
-    make = partial(case_pdf, case, png, manifest, language.code, heatmap_png=heatmap)
+    pdf = await report_of(request, caller, case_id, language_for(request))
     headers = {"Content-Disposition": f'inline; filename="dermalens-{case_id[:8]}.pdf"'}
-    return Response(await to_thread.run_sync(make), media_type="application/pdf", headers=headers)
+    return Response(pdf, media_type="application/pdf", headers=headers)
 
 
 @router.get("/cases/{case_id}/answer.json")
@@ -148,34 +139,6 @@ async def delete_case(request: Request, caller: Reads, case_id: str) -> Response
     return RedirectResponse("/history?done=deleted", HTTPStatus.SEE_OTHER)
 
 
-def _can_explain(request: Request, case: Case) -> bool:
-    """Whether there is an answer to explain, and the bundle that gave it is the one that is here."""
-    bundle = running_of(request).service.classifier.bundle
-    return case.decision != "abstain" and bool(case.answer["bundle"]["sha256"] == bundle.sha256)
-
-
-async def _answered(request: Request, case: Case, png: bytes, *, as_png: bool = False) -> Answered | None:
-    """The answer made anew, for what of it is not kept; None where the server is too busy for it."""
-    stated = case.answer.get("prevalence")
-    square = Square(*case.square) if case.square else None
-    has_outline = running_of(request).service.classifier.outline is not None
-    prevalence = stated["malignant"] if stated else None
-    order = Order(png, heatmap=True, outline=has_outline, square=square, prevalence=prevalence, as_png=as_png)
-    try:
-        return await answer(request, order)
-    except Refusal:
-        return None
-
-
-async def _layers(request: Request, case: Case) -> Layers | None:
-    try:
-        png = await to_thread.run_sync(image_of, running_of(request).needed_records, case.owner, case.id)
-    except RecordsError:
-        return None  # the picture is missing, which its own place on the page shows
-    answered = await _answered(request, case, png)
-    return await to_thread.run_sync(layers_of, answered.prediction) if answered else None
-
-
 async def _changed(request: Request, caller: Caller, case_id: str, change: partial[Case], *, what: str) -> Response:
     """Back to the case, or its page with why the change was not made."""
     try:
@@ -206,7 +169,7 @@ async def _shown(
         "done": language.gettext(DONE[done]) if done in DONE else None,
         "problem": problem,
         "layers": layers,
-        "heatmap_at": None if layers or not _can_explain(request, case) else f"/cases/{case.id}?heatmap=1#layers-title",
+        "heatmap_at": None if layers or not can_explain(request, case) else f"/cases/{case.id}?heatmap=1#layers-title",
     }
     try:
         png = await to_thread.run_sync(image_of, running.needed_records, case.owner, case.id)

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from babel import Locale, negotiate_locale
+from babel import Locale
 from babel.dates import format_date, format_datetime
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal, format_percent
@@ -33,6 +33,7 @@ class Language:
     """One language: what it is called, what its texts are, how it writes numbers and dates."""
 
     code: str
+    """As HTML writes it, such as de or pt-BR."""
     name: str
     """In the language itself."""
     texts: Mapping[str, str]
@@ -52,7 +53,7 @@ class Language:
 
     def number(self, value: float, decimals: int = 2) -> str:
         """With as many decimals, written as the language does."""
-        return format_decimal(value, format=f"#,##0.{'0' * decimals}" if decimals else "#,##0", locale=self.code)
+        return format_decimal(value, format=f"#,##0.{'0' * decimals}" if decimals else "#,##0", locale=self._locale)
 
     def percent(self, share: float, decimals: int = 0) -> str:
         """A share 0 to 1; what would be rounded to none, or to all, is said to be less, or more."""
@@ -65,33 +66,40 @@ class Language:
 
     def day(self, when: date) -> str:
         """The date."""
-        return format_date(when, "medium", locale=self.code)
+        return format_date(when, "medium", locale=self._locale)
 
     def moment(self, when: datetime) -> str:
         """Date and time by the clock of the server."""
-        return format_datetime(when.astimezone(), "medium", locale=self.code)
+        return format_datetime(when.astimezone(), "medium", locale=self._locale)
+
+    @property
+    def _locale(self) -> Locale:
+        return Locale.parse(self.code, sep="-")
 
     def _percent(self, share: float, decimals: int) -> str:
-        pattern = Locale.parse(self.code).percent_formats[None].pattern.replace("0", f"0.{'0' * decimals}")
-        return format_percent(share, format=pattern if decimals else None, locale=self.code)
+        pattern = self._locale.percent_formats[None].pattern.replace("0", f"0.{'0' * decimals}")
+        return format_percent(share, format=pattern if decimals else None, locale=self._locale)
 
 
 @cache
 def languages() -> Mapping[str, Language]:
     """All languages by code, that of the source first."""
-    codes = sorted(
-        (path.parts[-3] for path in LOCALES.glob("*/LC_MESSAGES/dermalens.po")), key=lambda c: (c != SOURCE, c)
-    )
-    return MappingProxyType({code: _read(code) for code in codes})
+    found = [_read(file) for file in LOCALES.glob("*/LC_MESSAGES/dermalens.po")]
+    return MappingProxyType({one.code: one for one in sorted(found, key=lambda one: (one.code != SOURCE, one.code))})
+
+
+def language_named(code: str) -> Language | None:
+    """The language of a code, in capitals or not and however its parts are joined: pt-BR, pt_BR, pt-br."""
+    wanted = code.replace("_", "-").lower()
+    return next((one for one in languages().values() if one.code.lower() == wanted), None)
 
 
 def language_of(cookie: str | None, accepted: str | None) -> Language:
     """The language that was chosen, else the first one that the browser accepts, else English."""
-    known = languages()
-    if cookie is not None and cookie in known:
-        return known[cookie]
-    wanted = _by_preference(accepted or "")
-    return known[negotiate_locale(wanted, list(known), sep="-") or SOURCE]
+    for code in (cookie or "", *_by_preference(accepted or "")):
+        if found := language_named(code) or language_named(code.partition("-")[0]):
+            return found
+    return languages()[SOURCE]
 
 
 def _by_preference(accepted: str) -> list[str]:
@@ -112,9 +120,10 @@ def _by_preference(accepted: str) -> list[str]:
     return [code for _, code in sorted(weighed, key=lambda one: one[0])]
 
 
-def _read(code: str) -> Language:
-    with (LOCALES / code / "LC_MESSAGES" / "dermalens.po").open("rb") as file:
-        catalogue = read_po(file, locale=code)
+def _read(path: Path) -> Language:
+    locale = Locale.parse(path.parts[-3])
+    with path.open("rb") as file:
+        catalogue = read_po(file, locale=locale)
     single: dict[str, str] = {}
     several: dict[tuple[str, ...], tuple[str, ...]] = {}
     for one in catalogue:
@@ -122,6 +131,7 @@ def _read(code: str) -> Language:
             single[one.id] = one.string
         elif isinstance(one.id, (list, tuple)) and isinstance(one.string, (list, tuple)) and all(one.string):
             several[tuple(one.id)] = tuple(one.string)
-    name = Locale.parse(code).get_display_name(code) or code
+    code = str(locale).replace("_", "-")
+    name = locale.get_display_name() or code
     plural_number: Callable[[int], int] = standard.c2py(catalogue.plural_expr)
-    return Language(code, name.capitalize(), single, several, plural_number)
+    return Language(code, name[:1].upper() + name[1:], single, several, plural_number)

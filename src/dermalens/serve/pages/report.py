@@ -13,7 +13,7 @@ from dermalens.core.image import open_upright
 from dermalens.records.cases import Case
 from dermalens.serve.pages.answer_view import AnswerView, view_of
 from dermalens.serve.pages.case_view import facts_of, feedback_of
-from dermalens.serve.pages.i18n import SOURCE, Language, languages
+from dermalens.serve.pages.i18n import Language
 from dermalens.serve.pages.paper import (
     BLACK,
     GREY,
@@ -48,14 +48,12 @@ FOOT: Final = Style(9.5, is_bold=True)
 
 
 def case_pdf(
-    case: Case, image_png: bytes, manifest: Manifest, language: str, *, heatmap_png: bytes | None = None
+    case: Case, image_png: bytes, manifest: Manifest, words: Language, *, heatmap_png: bytes | None = None
 ) -> bytes:
-    """The report of a case as PDF, exactly one page; in English where the language is none of the page's.
+    """The report of a case as PDF, exactly one page.
 
     `heatmap_png` is laid beside the image where it is given and the answer has one to show.
     """
-    known = languages()
-    words = known.get(language, known[SOURCE])
     view = view_of(case.answer, words)
     paper = new_paper(words.gettext("DermaLens report"), words.code)
     _head(paper, case, words)

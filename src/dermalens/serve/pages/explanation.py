@@ -1,0 +1,62 @@
+"""What of a kept case's answer is not kept, made anew: the heat map of its page and of its report."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from anyio import to_thread
+from fastapi import Request
+
+from dermalens.core.square import Square
+from dermalens.records.cases import Case, find, image_of
+from dermalens.records.errors import RecordsError
+from dermalens.serve.access import Caller
+from dermalens.serve.answering import Answered, Order, answer
+from dermalens.serve.pages.i18n import Language
+from dermalens.serve.pages.layers import Layers, layers_of
+from dermalens.serve.pages.report import case_pdf
+from dermalens.serve.problems import Refusal
+from dermalens.serve.running import running_of
+
+
+def can_explain(request: Request, case: Case) -> bool:
+    """Whether there is an answer to explain, and the bundle that gave it is the one that is here."""
+    bundle = running_of(request).service.classifier.bundle
+    return case.decision != "abstain" and bool(case.answer["bundle"]["sha256"] == bundle.sha256)
+
+
+async def layers_anew(request: Request, case: Case) -> Layers | None:
+    """Heat map and outline; None where the server is too busy for them."""
+    try:
+        png = await to_thread.run_sync(image_of, running_of(request).needed_records, case.owner, case.id)
+    except RecordsError:
+        return None  # the picture is missing, which its own place on the page shows
+    answered = await _answered(request, case, png)
+    return await to_thread.run_sync(layers_of, answered.prediction) if answered else None
+
+
+async def report_of(request: Request, caller: Caller, case_id: str, language: Language) -> bytes:
+    """The case on one page of PDF, with the heat map where this bundle gave the answer and the server is not too busy.
+
+    Raises:
+        RecordsError: there is no such case, or the records cannot be used.
+    """
+    running = running_of(request)
+    records, manifest = running.needed_records, running.service.classifier.manifest
+    case = await to_thread.run_sync(find, records, caller.owner, case_id)
+    png = await to_thread.run_sync(image_of, records, caller.owner, case_id)
+    answered = await _answered(request, case, png, as_png=True) if can_explain(request, case) else None
+    heatmap = answered.heatmap_png if answered else None
+    return await to_thread.run_sync(partial(case_pdf, case, png, manifest, language, heatmap_png=heatmap))
+
+
+async def _answered(request: Request, case: Case, png: bytes, *, as_png: bool = False) -> Answered | None:
+    stated = case.answer.get("prevalence")
+    square = Square(*case.square) if case.square else None
+    has_outline = running_of(request).service.classifier.outline is not None
+    prevalence = stated["malignant"] if stated else None
+    order = Order(png, heatmap=True, outline=has_outline, square=square, prevalence=prevalence, as_png=as_png)
+    try:
+        return await answer(request, order)
+    except Refusal:
+        return None
