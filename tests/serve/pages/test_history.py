@@ -112,6 +112,23 @@ def test_feedback_without_a_diagnosis_is_refused_in_the_language_of_the_page(own
     assert "Wählen Sie aus, welche Klasse Sie meinen" in response.text
 
 
+def test_a_form_that_is_refused_keeps_what_was_typed(own, mel, keep):
+    case = keep(own, mel, note="before", lesion="left arm")
+    said = {"kind": "other", "comment": "a collarette"}
+    feedback = own.post(f"/cases/{case}/feedback", data=said, headers=HTML).text
+    assert 'value="other" checked' in feedback
+    assert feedback.count(" checked") == 1
+    assert 'value="a collarette"' in feedback
+    assert ">before</textarea>" in feedback
+    too_long = {"kind": "other", "label": "nv", "comment": "x" * 10_001}
+    assert '<option value="nv" selected>' in own.post(f"/cases/{case}/feedback", data=too_long, headers=HTML).text
+    note = own.post(f"/cases/{case}/note", data={"note": "y" * 10_001}, headers=HTML)
+    assert note.status_code == 422
+    assert f">{'y' * 10_001}</textarea>" in note.text
+    assert 'value="left arm"' in note.text
+    assert 'value="agree" checked' in note.text
+
+
 def test_a_case_is_erased_only_after_a_second_question(own, mel, keep):
     case = keep(own, mel)
     assert "Delete this case?" in own.get(f"/cases/{case}/delete", headers=HTML).text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any, Final
@@ -37,7 +38,18 @@ DONE: Final = {
 }
 """What the page says after a form, by the form's name."""
 
+NOTHING_SAID: Final = {"kind": "agree", "label": "", "comment": ""}
+"""The form of the feedback at first."""
+
 Text = Annotated[str, Form()]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A form that was not kept: why, and what was typed, which is shown again."""
+
+    problem: ProblemView
+    typed: dict[str, str]
 
 
 @router.get("/cases/{case_id}")
@@ -92,18 +104,16 @@ async def case_json(request: Request, caller: Reads, case_id: str) -> Response:
 async def change_note(request: Request, caller: Reads, case_id: str, note: Text = "") -> Response:
     """Put the note in the place of the one before."""
     records = running_of(request).needed_records
-    return await _changed(
-        request, caller, case_id, partial(write_note, records, caller.owner, case_id, note), what="note"
-    )
+    change = partial(write_note, records, caller.owner, case_id, note)
+    return await _changed(request, caller, change, "note", {"note": note})
 
 
 @router.post("/cases/{case_id}/lesion")
 async def change_lesion(request: Request, caller: Reads, case_id: str, lesion: Text = "") -> Response:
     """Say which lesion the case shows."""
     records = running_of(request).needed_records
-    return await _changed(
-        request, caller, case_id, partial(name_lesion, records, caller.owner, case_id, lesion), what="lesion"
-    )
+    change = partial(name_lesion, records, caller.owner, case_id, lesion)
+    return await _changed(request, caller, change, "lesion", {"lesion": lesion})
 
 
 @router.post("/cases/{case_id}/feedback")
@@ -111,8 +121,9 @@ async def give_feedback(  # noqa: PLR0913  (three are fields of the form)
     request: Request, caller: Reads, case_id: str, *, kind: Text = "", label: Text = "", comment: Text = ""
 ) -> Response:
     """Add what somebody says of the case; a diagnosis goes with all but agreement."""
+    typed = {"kind": kind, "label": label, "comment": comment}
     if kind != "agree" and not label:
-        return await _refused(request, caller, case_id, language_for(request).gettext("Choose which class you mean."))
+        return await _refused(request, caller, language_for(request).gettext("Choose which class you mean."), typed)
     said = partial(
         add_feedback,
         running_of(request).needed_records,
@@ -122,7 +133,7 @@ async def give_feedback(  # noqa: PLR0913  (three are fields of the form)
         label="" if kind == "agree" else label,
         comment=comment,
     )
-    return await _changed(request, caller, case_id, said, what="feedback")
+    return await _changed(request, caller, said, "feedback", typed)
 
 
 @router.get("/cases/{case_id}/delete")
@@ -139,23 +150,26 @@ async def delete_case(request: Request, caller: Reads, case_id: str) -> Response
     return RedirectResponse("/history?done=deleted", HTTPStatus.SEE_OTHER)
 
 
-async def _changed(request: Request, caller: Caller, case_id: str, change: partial[Case], *, what: str) -> Response:
-    """Back to the case, or its page with why the change was not made."""
+async def _changed(
+    request: Request, caller: Caller, change: partial[Case], form: str, typed: dict[str, str]
+) -> Response:
+    """Back to the case, or its page with why the change was not made and what was typed."""
     try:
         await to_thread.run_sync(change)
     except BadValue as error:
-        return await _refused(request, caller, case_id, say(str(error), language_for(request)))
-    return RedirectResponse(f"/cases/{case_id}?done={what}", HTTPStatus.SEE_OTHER)
+        return await _refused(request, caller, say(str(error), language_for(request)), typed)
+    return RedirectResponse(f"/cases/{request.path_params['case_id']}?done={form}", HTTPStatus.SEE_OTHER)
 
 
-async def _refused(request: Request, caller: Caller, case_id: str, detail: str) -> Response:
+async def _refused(request: Request, caller: Caller, detail: str, typed: dict[str, str]) -> Response:
     problem = ProblemView(language_for(request).gettext("This was not kept"), detail)
-    case = await to_thread.run_sync(find, running_of(request).needed_records, caller.owner, case_id)
-    return await _shown(request, case, problem=problem)
+    records, case_id = running_of(request).needed_records, request.path_params["case_id"]
+    case = await to_thread.run_sync(find, records, caller.owner, case_id)
+    return await _shown(request, case, refused=Refused(problem, typed))
 
 
 async def _shown(
-    request: Request, case: Case, *, done: str = "", problem: ProblemView | None = None, layers: Layers | None = None
+    request: Request, case: Case, *, done: str = "", refused: Refused | None = None, layers: Layers | None = None
 ) -> Response:
     language, running = language_for(request), running_of(request)
     values: dict[str, Any] = {
@@ -167,7 +181,8 @@ async def _shown(
         "labels": label_choices(running.service.classifier.manifest.classes, language),
         "lesions": await to_thread.run_sync(lesions, running.needed_records, case.owner),
         "done": language.gettext(DONE[done]) if done in DONE else None,
-        "problem": problem,
+        "problem": refused.problem if refused else None,
+        "typed": {"note": case.note, "lesion": case.lesion, **NOTHING_SAID, **(refused.typed if refused else {})},
         "layers": layers,
         "heatmap_at": None if layers or not can_explain(request, case) else f"/cases/{case.id}?heatmap=1#layers-title",
     }
@@ -176,4 +191,4 @@ async def _shown(
         values["frame"] = frame_of(case, png)
     except RecordsError:
         values["frame"] = None  # the picture is missing; what was answered is shown all the same
-    return page(request, "case.html", status=HTTPStatus.UNPROCESSABLE_ENTITY if problem else HTTPStatus.OK, **values)
+    return page(request, "case.html", status=HTTPStatus.UNPROCESSABLE_ENTITY if refused else HTTPStatus.OK, **values)
