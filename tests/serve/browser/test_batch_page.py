@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import csv
+import re
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Page, expect
 
+from dermalens.core.decision import RECOMMENDATIONS
+from dermalens.serve.pages.i18n import languages
 from tests.serve.browser.watched import IRREGULAR, MOLE, ROOT, Watched
 
 VESSELS = ROOT / "docs" / "examples" / "drawn_vessels.jpg"
@@ -18,7 +22,7 @@ def answered(watched: Watched, tmp_path: Path) -> Page:
     broken.write_text("no image")
     page = watched.open("/batch")
     page.set_input_files("#images", [MOLE, IRREGULAR, broken, VESSELS])
-    expect(page.locator("#progress-words")).to_contain_text("4 of 4", timeout=30_000)
+    expect(page.locator("#progress-words")).to_contain_text(re.compile("4 (of|von) 4"), timeout=30_000)
     return page
 
 
@@ -54,6 +58,18 @@ def test_the_table_is_taken_away_as_csv(watched: Watched, tmp_path: Path):
     by_image = {row["image"].lstrip("'"): row for row in table}
     assert by_image[MOLE.name]["decision"] in ("refer", "reassure", "abstain")
     assert by_image["=broken.jpg"]["error"]
+
+
+@pytest.mark.parametrize("watched", [{"locale": "de-DE"}], indirect=True)
+def test_the_csv_of_a_german_page_is_german_throughout(watched: Watched, tmp_path: Path):
+    page = answered(watched, tmp_path)
+    with page.expect_download() as download:
+        page.locator("#csv").click()
+    with Path(download.value.path()).open(encoding="utf-8-sig", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["decision"]]
+    german = languages()["de"].texts
+    assert {row["recommendation"] for row in rows} <= {german[words] for words in RECOMMENDATIONS.values()}
+    assert rows
 
 
 def test_nothing_of_a_batch_is_kept(watched: Watched, tmp_path: Path):

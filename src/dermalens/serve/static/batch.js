@@ -84,10 +84,10 @@ async function answer(row) {
   try {
     const response = await ask(row);
     const content = await response.json();
-    const sentences = response.ok ? content.reasons : [content.detail ?? content.title ?? String(response.status)];
-    const told = await tell(sentences);
-    if (response.ok) Object.assign(row, { answer: content, reasons: told });
-    else row.error = told;
+    if (response.ok) {
+      const [reasons, recommendation] = await Promise.all([tell(content.reasons), tell([content.recommendation])]);
+      Object.assign(row, { answer: content, reasons, recommendation });
+    } else row.error = await tell([content.detail ?? content.title ?? String(response.status)]);
   } catch {
     row.error = words.textFailed;
   }
@@ -162,7 +162,7 @@ find("csv").addEventListener("click", () => {
     if (!found) return [row.name, "", ...codes.map(() => ""), "", "", "", "", "", "", row.error];
     // An answer that abstains is none: it goes without class and numbers here, as on the page.
     const seen = isShown(row) ? [found.diagnosis, ...codes.map((code) => found.probabilities[code]), found.malignant_probability] : ["", ...codes.map(() => ""), ""];
-    return [row.name, ...seen, found.decision, found.operating_point.name, found.bundle.sha256, row.reasons, found.recommendation, ""];
+    return [row.name, ...seen, found.decision, found.operating_point.name, found.bundle.sha256, row.reasons, row.recommendation, ""];
   });
   save("dermalens.csv", toCsv(head, lines));
 });
