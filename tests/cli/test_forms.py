@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+from dermalens.cli.answers import NOT_DRAWN
 from dermalens.cli.main import app
 from dermalens.core.statements import NO_ANSWER
 from dermalens.data.index import Row, write_index
@@ -75,11 +76,31 @@ def test_the_table_of_several_images_shows_a_refused_one_only_when_asked_anyway(
     assert "no answer, shown anyway: " in shown.stdout
 
 
+def test_what_was_asked_to_be_drawn_on_a_refused_picture_is_said_to_be_missing(equipped, images, tmp_path):
+    _, page = images
+    for asked in ("--heatmap", "--outline"):
+        assert NOT_DRAWN.split(";")[0] in equipped("predict", asked, tmp_path / "drawn", page).stdout
+        both = json.loads(equipped("predict", "--json", asked, tmp_path / "drawn", page).stdout)["notes"]
+        assert (both[0], both[-1]) == (NOT_DRAWN, NO_ANSWER)
+    assert NOT_DRAWN not in equipped("predict", "--json", "--anyway", "--heatmap", tmp_path / "drawn", page).stdout
+    assert NOT_DRAWN not in equipped("predict", "--json", page).stdout
+
+
+def test_notes_stand_in_the_table_of_several_images(command, tmp_path):
+    frames = [mole(), mole().rotate(90)]
+    frames[0].save(tmp_path / "moving.gif", save_all=True, append_images=frames[1:])
+    mole().save(tmp_path / "still.png")
+    table = command(tmp_path).stdout
+    assert "its first frame was used" in table
+
+
 def test_csv_has_the_gate_after_its_earlier_columns(equipped, images):
     good, refused = csv.DictReader(io.StringIO(equipped("predict", "--csv", *images).stdout))
-    assert list(good)[-5:] == [
-        *["error", "lesion_image_score", "lesion_image_accepted", "outline_picture", "similar_malignant_share"]
+    assert list(good)[-6:] == [
+        *["error", "lesion_image_score", "lesion_image_accepted", "outline_picture", "similar_malignant_share", "notes"]
     ]
+    assert good["notes"] == ""
+    assert refused["notes"] == NO_ANSWER
     assert (good["lesion_image_accepted"], refused["lesion_image_accepted"]) == ("yes", "no")
     assert float(refused["lesion_image_score"]) < 0.3 < float(good["lesion_image_score"])
     assert refused["decision"] == "abstain"

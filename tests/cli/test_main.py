@@ -4,6 +4,8 @@ import os
 import struct
 import subprocess
 import sys
+from pathlib import Path
+from shutil import copyfile
 
 import pytest
 import typer
@@ -11,10 +13,11 @@ from typer.testing import CliRunner
 
 from dermalens import __version__
 from dermalens.cli.main import Commands, app
-from dermalens.core.errors import ImageError
+from dermalens.core.errors import ImageError, StoppedError
 from tests.tiny_bundle import lesion, write_tiny_bundle
 
 ENVIRONMENT = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+MOLE = str(Path(__file__).parents[2] / "docs" / "examples" / "drawn_mole.jpg")
 HEAVY = "numpy onnxruntime PIL pydantic torch lightning sklearn matplotlib"
 
 
@@ -49,6 +52,31 @@ def test_another_error_is_loud():
 
 def test_an_interrupt_ends_with_130():
     assert ended_by(KeyboardInterrupt()).exit_code == 130
+    stopped = ended_by(StoppedError("Training was stopped."))
+    assert (stopped.exit_code, stopped.stderr) == (130, "error: Training was stopped.\n")
+
+
+@pytest.mark.parametrize("form", [[], ["--csv"], ["--json"]])
+def test_a_full_disk_behind_the_output_is_one_line(form):
+    with Path("/dev/full").open("w") as full:
+        words = [sys.executable, "-m", "dermalens", "predict", MOLE, *form]
+        done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT, check=False)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1] == "error: The output cannot be written: No space left on device."
+    assert "Traceback" not in done.stderr
+
+
+def test_a_name_that_the_output_cannot_show_ends_no_run(tmp_path):
+    for name in ("a", "снимок", "é", "z"):
+        copyfile(MOLE, tmp_path / f"{name}.jpg")
+    poor = ENVIRONMENT | {"PYTHONIOENCODING": "ascii"}
+    words = [sys.executable, "-m", "dermalens", "predict", str(tmp_path)]
+    table = subprocess.run(words, capture_output=True, env=poor, check=True).stdout.decode("ascii")
+    assert "4 images: " in table
+    for form in ("--json", "--csv"):
+        found = subprocess.run([*words, form], capture_output=True, env=poor, check=True).stdout.decode("utf-8")
+        assert "снимок.jpg" in found
+        assert "z.jpg" in found
 
 
 def test_the_version_is_shown():

@@ -71,7 +71,7 @@ def test_csv_has_one_flat_row_an_image(command, folder):
     assert list(rows[0]) == [
         *["image", "diagnosis", *CODES, "malignant_probability", "decision"],
         *["operating_point", "bundle_sha256", "heatmap", "reasons", "recommendation", "error"],
-        *["lesion_image_score", "lesion_image_accepted", "outline_picture", "similar_malignant_share"],
+        *["lesion_image_score", "lesion_image_accepted", "outline_picture", "similar_malignant_share", "notes"],
     ]
     assert [row["diagnosis"] for row in rows] == ["nv", "mel", "", "df"]
     assert [bool(row["error"]) for row in rows] == [False, False, True, False]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import subprocess
 import sys
@@ -198,3 +199,11 @@ def test_array_of_another_kind_is_refused_with_a_hint(array, hint):
 def test_a_name_that_no_file_can_have_is_an_image_error() -> None:
     with pytest.raises(ImageError, match="cannot be read: embedded null"):
         read_file(Path("a\0b.jpg"))
+
+
+def test_a_pipe_is_read_though_it_has_no_size(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with subprocess.Popen([sys.executable, "-c", f"open({str(tmp_path / 'pipe')!r}, 'wb').write(b'x' * 70_000)"]):
+        assert read_file(tmp_path / "pipe") == b"x" * 70_000
+    with pytest.raises(ImageError, match="at most 64 MiB are read"):
+        read_file(Path("/dev/zero"))

@@ -42,6 +42,19 @@ def test_a_card_without_a_report_is_made_from_the_bundle_alone() -> None:
     assert "| sensitivity_95 (default) | 0.1000 | 0.950 (0.930 to 0.970) |" in card
 
 
+def test_the_export_is_given_with_its_options() -> None:
+    manifest = tiny_manifest(GRAPH)
+    origin = manifest.provenance
+    training = {**origin.training, "prior_correction": 0.45, "largest_change_by_half_weights": 0.001}
+    update = {"provenance": origin.model_copy(update={"training": training}), "members": manifest.members * 2}
+    card = model_card(manifest.model_copy(update=update), "f" * 64)
+    assert (
+        f"`dermalens export RUN RUN --out BUNDLE --side {manifest.preprocess.side_pixels} --views 1 --calibration "
+        f"{manifest.calibration.method} --prior-correction 0.45 --name {manifest.name} --version {manifest.version} "
+        "--half`"
+    ) in card
+
+
 def test_a_bundle_that_was_never_evaluated_says_so() -> None:
     assert "Not evaluated yet" in model_card(tiny_manifest(GRAPH, metrics={}), "f" * 64)
 

@@ -13,7 +13,7 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from torch._inductor.exc import InductorError
 
-from dermalens.core.errors import DataError, TrainingError
+from dermalens.core.errors import DataError, StoppedError, TrainingError
 from dermalens.core.files import write_whole
 from dermalens.data.index import read_index
 from dermalens.data.split import write_split
@@ -47,6 +47,10 @@ def fill_disk() -> None:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
+def lose_the_loss() -> None:
+    raise FloatingPointError("The loss became nan.")
+
+
 def interrupt() -> None:
     raise KeyboardInterrupt
 
@@ -57,6 +61,7 @@ def interrupt() -> None:
         (fill_cpu_memory, r"Out of memory: .*trainer\.batch_size=7 with trainer\.accumulate=2"),
         (fill_gpu_memory, r"Out of memory: .*trainer\.batch_size=7"),
         (fill_disk, r"disk is full .*No space left on device"),
+        (lose_the_loss, r"loss became nan"),
     ],
 )
 def test_an_accident_gives_one_line_and_leaves_the_last_checkpoint(make_recipe, tmp_path, happens, message):
@@ -69,10 +74,24 @@ def test_an_accident_gives_one_line_and_leaves_the_last_checkpoint(make_recipe, 
     assert [record.epoch for record in read_metrics(run / "metrics.csv")] == [0]
 
 
+@pytest.mark.parametrize("name", ["n" * 300, "file/run"])
+def test_a_folder_that_cannot_be_made_gives_one_line(make_recipe, tmp_path, name):
+    (tmp_path / "file").touch()
+    with pytest.raises(TrainingError, match=r"cannot be written .*choose another --out\."):
+        train(make_recipe(), tmp_path / name)
+
+
+def test_a_run_that_has_only_its_best_checkpoint_says_so(make_recipe, tmp_path):
+    (tmp_path / "best.ckpt").touch()
+    said = "best.ckpt holds a complete epoch, but there is nothing to resume from"
+    with pytest.raises(TrainingError, match=said), plain_failures(make_recipe(), tmp_path):
+        fill_disk()
+
+
 def test_ctrl_c_says_how_to_go_on(make_recipe, tmp_path):
     before = signal.getsignal(signal.SIGINT)
     try:
-        with pytest.raises(TrainingError, match="stopped from outside.*no checkpoint yet"):
+        with pytest.raises(StoppedError, match="stopped from outside.*no checkpoint yet"):
             train(make_recipe(), tmp_path / "run", callbacks=[Accident(interrupt, epoch=0)])
     finally:
         signal.signal(signal.SIGINT, before)  # Lightning switches it off while it shuts down

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from dermalens.core.errors import RecipeError, TrainingError
+from dermalens.core.errors import RecipeError
 from dermalens.train.freezing import freeze
 from dermalens.train.module import LesionModule, _optimizer, _schedule
 
@@ -92,7 +92,7 @@ def test_a_frozen_prefix_that_names_no_layer_is_refused_with_the_layers_there_ar
 def test_a_loss_that_is_not_a_number_stops_training_with_what_to_change(make_recipe):
     module = LesionModule(make_recipe(), COUNTS)
     module.on_fit_start()
-    with pytest.raises(TrainingError, match=r"loss became nan in epoch 0\. Lower optimizer\.lr"):
+    with pytest.raises(FloatingPointError, match=r"loss became nan in epoch 0\. Lower optimizer\.lr"):
         module.training_step((torch.full((2, 3, 48, 48), math.nan), torch.tensor([0, 1])), 0)
 
 

@@ -21,6 +21,9 @@ from dermalens.predict.sources import STDIN, refuse_folder
 _NEEDED = "Needed is an image file: pipe one in or name it."
 """Of standard input."""
 
+NOT_DRAWN = "Nothing was drawn on it, as it cannot be judged; --anyway draws all the same."
+"""Of a picture whose heat map or outline was asked for."""
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -120,6 +123,8 @@ def _row(classifier: Classifier, request: Request, path: str, targets: Targets) 
         )
     except ImageError as error:
         return Failed(shown, printable(str(error).removeprefix(f"{path}: ")))
+    if prediction.decision == "abstain" and not request.anyway and (targets.heatmap or targets.outline):
+        prediction = replace(prediction, notes=(NOT_DRAWN, *prediction.notes))
     heatmap, outline = save(prediction.explanation, targets.heatmap), save(prediction.drawing, targets.outline)
     return Answered(replace(prediction, explanation=None, drawing=None), heatmap, outline)
 

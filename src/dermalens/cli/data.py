@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -78,7 +79,7 @@ def index(
     if made := made_images(kept):
         say(f"{len(made):,} made images, which may not judge a model: split the original, not this index.")
     else:
-        say(f"Next: dermalens data split {out} --out split.csv")
+        say(f"Next: dermalens data split {quote(str(out))} --out split.csv")
 
 
 @app.command()
@@ -87,7 +88,7 @@ def split(  # noqa: PLR0913  (each is an option of the command)
     out: Annotated[Path, typer.Option(help="The split to write.")] = Path("split.csv"),
     shares: Annotated[str, typer.Option(help="Shares of train/val/test in percent.")] = "70/15/15",
     folds: Annotated[int, typer.Option(help="Also number train and val in this many folds.")] = 0,
-    seed: Annotated[int, typer.Option(help="Of the shuffle: the same seed gives the same split.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the shuffle: the same seed gives the same split.")] = 0,
     keep_parts: Annotated[bool, typer.Option("--keep-parts", help="Keep the train/val/test of the index.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -108,7 +109,7 @@ def split(  # noqa: PLR0913  (each is an option of the command)
     typer.echo(f"{_table(parted)}\n\nWritten to {out}\nSHA-256 {sha256}")
     if not keep_parts and any(row.part for row in rows):
         say("The index had parts of its own, which this split replaces; --keep-parts keeps them.")
-    say(f"Next: dermalens data audit {out}")
+    say(f"Next: dermalens data audit {quote(str(out))}")
 
 
 @app.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -29,6 +30,12 @@ def _checked_name(name: str | None) -> str | None:
     return name
 
 
+def _checked_version(version: str) -> str:
+    if not re.fullmatch(r"[\w.+-]+", version, re.ASCII):
+        raise typer.BadParameter(f"{version!r} given; needed are letters, digits and . _ + -")
+    return version
+
+
 def export(  # noqa: PLR0913  (each is an option of the command)
     runs: Annotated[
         list[Path],
@@ -48,7 +55,7 @@ def export(  # noqa: PLR0913  (each is an option of the command)
     prior_correction: Annotated[
         float, typer.Option(min=0, max=1, help="0: the classes as frequent as in the data; 1: all equally frequent.")
     ] = 0.0,
-    version: Annotated[str, typer.Option(help="Version of the bundle.")] = "1",
+    version: Annotated[str, typer.Option(callback=_checked_version, help="Version of the bundle.")] = "1",
     name: Annotated[
         str | None, typer.Option(callback=_checked_name, help="Name of the bundle; the recipe's if not given.")
     ] = None,
@@ -67,8 +74,7 @@ def export(  # noqa: PLR0913  (each is an option of the command)
     options = ExportOptions(split, side, VIEWS[views], calibration.value, prior_correction, version, name, half)
     target = _target(runs, out)
     bundle, differences = _export(runs, target, options)
-    _say(bundle, differences, target)
-    typer.echo(f"Next: dermalens evaluate {target} {split or 'SPLIT'} --record", err=True)
+    _say(bundle, differences, target, split)
 
 
 def _target(runs: Sequence[Path], out: Path | None) -> Path:
@@ -77,7 +83,7 @@ def _target(runs: Sequence[Path], out: Path | None) -> Path:
     return out or runs[0] / "bundle"
 
 
-def _say(bundle: Bundle, differences: Mapping[str, float], target: Path) -> None:
+def _say(bundle: Bundle, differences: Mapping[str, float], target: Path, split: Path | None) -> None:
     megabytes = sum(len(graph) for graph in bundle.graphs.values()) / 1e6
     difference = max(differences.values())
     typer.echo(f"{target}: {megabytes:.1f} MB, largest difference from the checkpoint {difference:.1e}")
@@ -88,6 +94,8 @@ def _say(bundle: Bundle, differences: Mapping[str, float], target: Path) -> None
         typer.echo(f"  members: {', '.join(differences)}; combiner: {bundle.manifest.combiner_kind}")
     for point in bundle.manifest.operating_points:
         typer.echo(f"  {point.name}: threshold {point.threshold:.4f} on the malignant probability")
+    following = ["dermalens", "evaluate", str(target), str(split or "SPLIT"), "--record"]
+    typer.echo(f"Next: {shlex.join(following)}", err=True)
 
 
 def _export(runs: Sequence[Path], target: Path, options: ExportOptions) -> tuple[Bundle, dict[str, float]]:

@@ -6,6 +6,7 @@ Each function writes the rows as they come and gives back those without an answe
 from __future__ import annotations
 
 import csv
+import io
 import json
 import sys
 from collections import Counter
@@ -49,12 +50,14 @@ _LAST_COLUMNS = (
     "lesion_image_accepted",
     "outline_picture",
     "similar_malignant_share",
+    "notes",
 )
 """Of the CSV, after the classes."""
 
 
 def write_json(rows: Iterable[Row], _: Manifest) -> list[Failed]:
     """One object a line, written as soon as it is known."""
+    _for_programs()
     failures = []
     for row in rows:
         if isinstance(row, Failed):
@@ -73,6 +76,7 @@ def write_csv(rows: Iterable[Row], manifest: Manifest) -> list[Failed]:
 
     The limits stand on standard error, once, so that they are not in every row.
     """
+    _for_programs()
     columns = ("image", "diagnosis", *manifest.classes, *_LAST_COLUMNS)
     writer = csv.DictWriter(sys.stdout, columns, restval="", lineterminator="\n")
     writer.writeheader()
@@ -86,6 +90,12 @@ def write_csv(rows: Iterable[Row], manifest: Manifest) -> list[Failed]:
             writer.writerow(_flat(row))
         sys.stdout.flush()
     return failures
+
+
+def _for_programs() -> None:
+    """UTF-8, whatever the terminal is set to."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")
 
 
 def _flat(row: Answered) -> dict[str, object]:
@@ -106,6 +116,7 @@ def _flat(row: Answered) -> dict[str, object]:
         "lesion_image_accepted": ("yes" if gate.accepted else "no") if gate else "",
         "outline_picture": row.outline or "",
         "similar_malignant_share": "" if share is None else share,
+        "notes": " ".join(prediction.all_notes),
     }
 
 
@@ -225,12 +236,14 @@ def cells(row: Row) -> tuple[Text, ...]:
     prediction = row.prediction
     decision = Text(prediction.decision, HEADLINES[prediction.decision][1])
     if not prediction.is_shown:
-        return Text(prediction.image), decision, Text("-"), Text(" ".join(prediction.reasons))
+        return Text(prediction.image), decision, Text("-"), Text(" ".join((*prediction.reasons, *prediction.notes)))
     code = prediction.diagnosis
     lay_name = f", {DIAGNOSES[code].lay_name}" if code in DIAGNOSES else ""
     name = f"{code} {prediction.probabilities[code]:.2f}{lay_name}"
     if prediction.is_shown_anyway:
         name = f"no answer, shown anyway: {name}. {' '.join(prediction.reasons)}"
+    elif prediction.notes:
+        name = f"{name}. {' '.join(prediction.notes)}"
     return Text(prediction.image), decision, Text(f"{prediction.malignant_probability:.2f}"), Text(name)
 
 

@@ -6,6 +6,8 @@ went away.
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 import sys
 import warnings
@@ -34,11 +36,12 @@ from dermalens.cli.score import score
 from dermalens.cli.serve import serve
 from dermalens.cli.similar import similar
 from dermalens.cli.train import train
-from dermalens.core.errors import DermaLensError
+from dermalens.core.errors import DermaLensError, StoppedError
 
 INTERRUPTED: Final = 130
 OUTPUT_CLOSED: Final = 141
 """As the shell reports a program that ended by SIGINT (128 + 2) or SIGPIPE (128 + 13)."""
+_NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class Commands(TyperGroup):
@@ -51,12 +54,18 @@ class Commands(TyperGroup):
             sys.stdout.flush()
         except DermaLensError as error:
             typer.echo(f"error: {' '.join(str(error).split())}", err=True)
-            raise typer.Exit(2) from error
+            raise typer.Exit(INTERRUPTED if isinstance(error, StoppedError) else 2) from error
         except KeyboardInterrupt as error:
             raise typer.Exit(INTERRUPTED) from error
         except BrokenPipeError as error:
             _forget_output()
             raise typer.Exit(OUTPUT_CLOSED) from error
+        except OSError as error:
+            if error.errno not in _NO_ROOM:
+                raise
+            _forget_output()
+            typer.echo(f"error: {error.filename or 'The output'} cannot be written: {error.strerror}.", err=True)
+            raise typer.Exit(2) from error
         return result
 
 
@@ -119,4 +128,7 @@ def main() -> None:
     """Entry point of the `dermalens` command."""
     # Pillow warns of odd metadata; what matters for an answer is in its notes, what prevents one is our one-line error.
     warnings.filterwarnings("ignore", module=r"PIL\.")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a file name that cannot be shown ends no run
     app()

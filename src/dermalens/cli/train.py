@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -47,7 +48,7 @@ def train(
         if not done.is_first_process:
             return
         _say(done, "Best epoch")
-    typer.echo(f"Next: dermalens export {folder}", err=True)
+    typer.echo(f"Next: dermalens export {quote(str(folder))}", err=True)
 
 
 def _titled(console: Console) -> Callable[[str], Sequence[Callback]]:

@@ -7,6 +7,7 @@ DermaLensError
 ├── RecipeError     a recipe with an unknown key, a wrong value or a missing part
 ├── BundleError     a model bundle that is damaged, foreign or newer than this code
 ├── TrainingError   a training run that cannot go on
+│   └── StoppedError    one that was stopped from outside
 ├── ExportError     a checkpoint whose graph may not be shipped
 └── MissingExtraError   an optional package that is not installed
 """
@@ -45,6 +46,10 @@ class BundleError(DermaLensError):
 
 class TrainingError(DermaLensError):
     """A training run that cannot go on; the last good checkpoint is intact."""
+
+
+class StoppedError(TrainingError):
+    """A training run that was stopped from outside, by Ctrl-C or SIGTERM; the CLI exits with 130."""
 
 
 class ExportError(DermaLensError):

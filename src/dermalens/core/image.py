@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_ISREG
 from typing import Final
 
 import numpy as np
@@ -14,7 +16,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 
 from dermalens.core.colour import NOTE_16_BIT, is_16_bit, to_srgb
 from dermalens.core.errors import ImageError
-from dermalens.core.header import check_bytes, check_size, damage_as_image_error, open_header
+from dermalens.core.header import MAX_BYTES, check_bytes, check_size, damage_as_image_error, open_header
 from dermalens.core.square import Box, Square
 
 OVERSAMPLING: Final = 2
@@ -69,11 +71,16 @@ def read_file(path: Path) -> bytes:
         ImageError: the file is missing, is a folder, cannot be read or is too large.
     """
     try:
-        check_bytes(path.stat().st_size)
-        return path.read_bytes()
+        with path.open("rb") as file:
+            state = os.fstat(file.fileno())
+            if S_ISREG(state.st_mode):  # a pipe has no size
+                check_bytes(state.st_size)
+            data = file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         reason = error.strerror if isinstance(error, OSError) else error
         raise ImageError(f"{path} cannot be read: {reason}. Needed is an image file; check the path.") from error
+    check_bytes(len(data))
+    return data
 
 
 def decode(data: bytes, *, wanted_side_pixels: int, square_side: float | None = None) -> Decoded:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Final
 
 from dermalens.core.bundle import Manifest, Measured, OperatingPoint
@@ -170,10 +171,34 @@ def _making(manifest: Manifest) -> tuple[str, ...]:
     )
 
 
+def _export_command(manifest: Manifest) -> str:
+    """With every option that is not left to its default; the prior correction of older bundles is not on record."""
+    training = manifest.provenance.training
+    options = {
+        "--side": str(manifest.preprocess.side_pixels),
+        "--views": str(len(manifest.views)),
+        "--calibration": manifest.calibration.method,
+        "--prior-correction": str(training.get("prior_correction", "SHARE")),
+        "--name": manifest.name,
+        "--version": manifest.version,
+    }
+    runs = ["RUN"] * (1 if manifest.combiner != "mean" else len(manifest.members))
+    half = ["--half"] if "largest_change_by_half_weights" in training else []
+    chosen = [part for option, value in options.items() for part in (option, value)]
+    return shlex.join(["dermalens", "export", *runs, "--out", "BUNDLE", *chosen, *half])
+
+
+def _equipment(manifest: Manifest) -> list[str]:
+    """What the bundle has beyond the classifier is fitted afterwards."""
+    parts = [name for name, part in (("gate", manifest.gate), ("outline", manifest.outline)) if part]
+    return [f"{' and '.join(parts)}: `dermalens equip BUNDLE` (its --help)"] if parts else []
+
+
 def _reproduction(manifest: Manifest, judged: Judged | None) -> tuple[str, ...]:
     return (
         *(f"train: `dermalens train {recipe}`, on the split with the hash above" for recipe in _recipes(manifest)),
-        "export: `dermalens export RUN`",
+        f"export: `{_export_command(manifest)}`",
+        *_equipment(manifest),
         f"evaluate: `{judged.command if judged else 'dermalens evaluate BUNDLE SPLIT --part test'}`",
         "this card: `dermalens card BUNDLE" + (" --report report.json`" if judged else "`"),
     )

@@ -204,7 +204,7 @@ def _draft(runs: Mapping[str, Run], graphs: Mapping[str, bytes], joined: Joined,
         calibration=Calibration(method="none", scale=[1.0] * len(classes), shift=[0.0] * len(classes), n=0),
         operating_points=[OperatingPoint(name=DEFAULT_POINT, threshold=0.5, sensitivity=unknown, specificity=unknown)],
         default_operating_point=DEFAULT_POINT,
-        provenance=_provenance(runs, joined.recipe),
+        provenance=_provenance(runs, joined.recipe, options.prior_correction),
         metrics={},
         intended_use=INTENDED_USE,
         limits=limits_for(classes),
@@ -225,7 +225,7 @@ def _fitted(classifier: Classifier, rows: Sequence[Row], options: ExportOptions)
     }
 
 
-def _provenance(runs: Mapping[str, Run], recipe: str) -> Provenance:
+def _provenance(runs: Mapping[str, Run], recipe: str, prior_correction: float) -> Provenance:
     """Each of several runs has its entries of `training` under its own name."""
     sources = sorted({source for run in runs.values() for source in run.notes["sources"]})
     first = next(iter(runs.values()))
@@ -239,7 +239,7 @@ def _provenance(runs: Mapping[str, Run], recipe: str) -> Provenance:
         data=citations(sources),
         data_licence=weights_licence(sources),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        training=training,
+        training={**training, "prior_correction": prior_correction},
     )
 
 

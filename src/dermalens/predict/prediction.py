@@ -95,6 +95,11 @@ class Prediction:
         return NO_ANSWER if self.decision == "abstain" else None
 
     @property
+    def all_notes(self) -> tuple[str, ...]:
+        """The notes with the warning, where there is one, as the last."""
+        return (*self.notes, self.warning) if self.warning else self.notes
+
+    @property
     def similar_malignant_share(self) -> float | None:
         """Share of the similar cases that are malignant; None where no gallery was given."""
         share = None if self.similar is None else malignant_share(self.similar)
@@ -120,7 +125,7 @@ class Prediction:
                 "specificity": point.specificity.value,
             },
             "quality": self.quality.as_dict(),
-            "notes": [*self.notes, *([self.warning] if self.warning else [])],
+            "notes": list(self.all_notes),
             "prediction_set": self.prediction_set.as_dict() if self.prediction_set else None,
             "prevalence": self.prevalence.as_dict() if self.prevalence else None,
             "lesion_image": self.lesion_image.as_dict() if self.lesion_image else None,

@@ -10,12 +10,13 @@ from pathlib import Path
 import torch
 from torch._dynamo.exc import BackendCompilerFailed  # the public torch.compiler has no name for it
 
-from dermalens.core.errors import DermaLensError, TrainingError
-from dermalens.train.checkpoint import LAST
+from dermalens.core.errors import DermaLensError, StoppedError, TrainingError
+from dermalens.train.checkpoint import BEST, LAST
 from dermalens.train.recipe import Recipe
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST)
+_NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.EISDIR)
+_NO_SUCH_NAME = (errno.ENOENT, errno.ENAMETOOLONG, errno.ELOOP)
 _CPU_OUT_OF_MEMORY = ("DefaultCPUAllocator", "can't allocate memory", "not enough memory")
 _IN_WORKER = "in DataLoader worker process"
 
@@ -26,6 +27,7 @@ def plain_failures(recipe: Recipe, folder: Path) -> Iterator[None]:
 
     Raises:
         TrainingError: what gave out, what to change, and whether a checkpoint is there to go on from.
+        StoppedError: Ctrl-C or SIGTERM.
     """
     try:
         yield
@@ -33,20 +35,22 @@ def plain_failures(recipe: Recipe, folder: Path) -> Iterator[None]:
         if _IN_WORKER not in str(error):
             raise
         raise type(error)(str(error).strip().rpartition("\n")[2].partition(": ")[2]) from error
-    except (RuntimeError, OSError, MemoryError, SystemExit) as error:
-        line = explain(error, recipe)
+    except SystemExit as error:  # Lightning's form of Ctrl-C and SIGTERM
+        raise StoppedError(f"Training was stopped from outside. {_what_is_kept(folder)}") from error
+    except FloatingPointError as error:  # the network's own: a loss that is no number
+        raise TrainingError(f"{error} {_what_is_kept(folder)}") from error
+    except (RuntimeError, OSError, MemoryError) as error:
+        line = explain(error, recipe, folder)
         if line is None:
             raise
         raise TrainingError(f"{line} {_what_is_kept(folder)}") from error
 
 
-def explain(error: BaseException, recipe: Recipe) -> str | None:
+def explain(error: Exception, recipe: Recipe, folder: Path) -> str | None:
     """The line for a failure of the machine; None for any other error."""
     text = str(error)
-    if isinstance(error, SystemExit):  # Lightning's form of Ctrl-C and SIGTERM
-        return "Training was stopped from outside."
     if isinstance(error, OSError):
-        return _disk_line(error)
+        return _disk_line(error, folder)
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)) or any(part in text for part in _CPU_OUT_OF_MEMORY):
         return f"Out of memory: {_smaller(recipe)}"
     if isinstance(error, BackendCompilerFailed):
@@ -60,10 +64,11 @@ def explain(error: BaseException, recipe: Recipe) -> str | None:
     return None
 
 
-def _disk_line(error: OSError) -> str | None:
+def _disk_line(error: OSError, folder: Path) -> str | None:
     if error.errno in _NO_ROOM:
         return f"The disk is full or out of quota ({error.strerror}): free space in the run folder."
-    if error.errno in _NOT_WRITABLE:
+    is_ours = str(error.filename).startswith(str(folder))
+    if error.errno in _NOT_WRITABLE or (error.errno in _NO_SUCH_NAME and is_ours):
         return f"{error.filename} cannot be written ({error.strerror}): choose another --out."
     return None
 
@@ -78,9 +83,18 @@ def _smaller(recipe: Recipe) -> str:
 
 
 def _what_is_kept(folder: Path) -> str:
-    if (folder / LAST).is_file():
+    if _is_file(folder / LAST):
         return f"{folder / LAST} is intact; go on with --resume."
+    if _is_file(folder / BEST):
+        return f"{folder / BEST} holds a complete epoch, but there is nothing to resume from."
     return "No epoch was complete, so there is no checkpoint yet."
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that is too long
+        return False
 
 
 def check_machine(recipe: Recipe) -> None:

@@ -13,7 +13,6 @@ from torch import Tensor, distributed, nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torchmetrics.classification import MulticlassAUROC, MulticlassRecall
 
-from dermalens.core.errors import TrainingError
 from dermalens.models.depthwise import speed_up_depthwise
 from dermalens.models.losses import class_weights, learned_log_prior
 from dermalens.train.checkpoint import MONITOR
@@ -74,9 +73,9 @@ class LesionModule(lightning.LightningModule):
         if self.recipe.balance.weight_power and labels.ndim == 1 and distributed.is_initialized():
             loss = share_weights(loss, labels, self.loss.weight)
         if not math.isfinite(float(loss.detach())):
-            raise TrainingError(
+            raise FloatingPointError(
                 f"The loss became {float(loss.detach())} in epoch {self.current_epoch}. Lower optimizer.lr or set "
-                'optimizer.gradient_clip; with precision "16-mixed" try "bf16-mixed". The last checkpoint is intact.'
+                'optimizer.gradient_clip; with precision "16-mixed" try "bf16-mixed".'
             )
         self.log("train_loss", loss, on_step=False, on_epoch=True, sync_dist=True)
         return loss

@@ -27,7 +27,8 @@ class EpochLines(Callback):
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         logs = [callback for callback in trainer.callbacks if isinstance(callback, EpochLog)]  # type: ignore[attr-defined]  # lightning's own attribute, which its annotations lack
         if trainer.is_global_zero and logs:
-            self.console.print(epoch_line(logs[0].records[-1], trainer.max_epochs or 0), highlight=False)
+            line = epoch_line(logs[0].records[-1], trainer.max_epochs or 0)
+            self.console.print(line, highlight=False, soft_wrap=True)
 
 
 def epoch_line(record: EpochRecord, epochs: int) -> str:

@@ -134,7 +134,7 @@ class Recipe(_Part):
     """Names the run folder and later the bundle."""
     description: str
     """One sentence for people."""
-    seed: int = Field(ge=0)
+    seed: int = Field(ge=0, lt=2**32)
     """All that is random follows from it."""
     classes: list[str] = list(CLASSES)
     """Class codes in the order of the output; ["benign", "malignant"] takes the seven diagnoses for these two."""

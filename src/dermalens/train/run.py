@@ -63,11 +63,10 @@ def train(recipe: Recipe, folder: Path, *, resume: bool = False, callbacks: Sequ
         TrainingError: the folder holds another run, or the machine gave out (disk, memory, GPU, NaN).
         DataError: images or labels that cannot be trained on.
     """
-    last = folder / LAST
-    if last.exists() and not resume:
-        raise TrainingError(f"{folder} already holds a run. Continue it with --resume or choose another --out.")
     check_machine(recipe)
     with _quiet(), plain_failures(recipe, folder):
+        if (folder / LAST).exists() and not resume:
+            raise TrainingError(f"{folder} already holds a run. Continue it with --resume or choose another --out.")
         data = LesionData(recipe)
         if resume:
             check_same_run(recipe, data, folder)
