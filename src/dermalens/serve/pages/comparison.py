@@ -15,6 +15,9 @@ from dermalens.serve.pages.i18n import N_, Language
 LEFT, RIGHT, TOP, BOTTOM = 60.0, 575.0, 14.0, 150.0
 """The area of the line in the units of the drawing in lesion.html."""
 
+DATES: Final = 170.0
+"""Height of the dates below the line."""
+
 HALF_DATE: Final = 45.0
 """Half the width of a date below the line."""
 
@@ -37,8 +40,7 @@ class Mark:
 
     x: float
     y: float
-    words: str
-    anchor: str = "middle"
+    words: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,7 @@ class Line:
 
     points: str
     dots: tuple[Mark, ...]
+    dates: tuple[Mark, ...]
     ticks: tuple[Mark, ...]
     words: str
 
@@ -81,18 +84,20 @@ def line_of(cases: Sequence[Case], language: Language) -> Line | None:
     first, last = shown[0].created, shown[-1].created
     whole = max((last - first).total_seconds(), 1.0)
     dots: list[Mark] = []
+    dates: list[Mark] = []
     for place, case in enumerate(shown):
         x = LEFT + (RIGHT - LEFT) * (case.created - first).total_seconds() / whole
+        dots.append(Mark(round(x, 1), _height(case.malignant_probability)))
+        centre = round(min(max(x, LEFT + HALF_DATE), RIGHT - HALF_DATE), 1)
         is_named = place in (0, len(shown) - 1) or len(shown) <= MOST_DATES
-        words = language.day(case.created.astimezone()) if is_named and not _is_near(dots, x) else ""
-        anchor = "start" if x < LEFT + HALF_DATE else "end" if x > RIGHT - HALF_DATE else "middle"
-        dots.append(Mark(round(x, 1), _height(case.malignant_probability), words, anchor))
+        if is_named and (not dates or centre - dates[-1].x >= 2 * HALF_DATE):
+            dates.append(Mark(centre, DATES, language.day(case.created.astimezone())))
     ticks = tuple(Mark(LEFT, _height(share), language.percent(share)) for share in (0.0, 0.5, 1.0))
     values = ", ".join(
         f"{language.day(case.created.astimezone())}: {language.percent(case.malignant_probability, 1)}"
         for case in shown
     )
-    return Line(" ".join(f"{dot.x},{dot.y}" for dot in dots), tuple(dots), ticks, values)
+    return Line(" ".join(f"{dot.x},{dot.y}" for dot in dots), tuple(dots), tuple(dates), ticks, values)
 
 
 def warnings_of(cases: Sequence[Case], language: Language) -> list[str]:
@@ -157,7 +162,3 @@ def _written(value: float, kind: str, language: Language, *, is_change: bool = F
 
 def _height(share: float) -> float:
     return round(BOTTOM - (BOTTOM - TOP) * share, 1)
-
-
-def _is_near(dots: Sequence[Mark], x: float) -> bool:
-    return any(dot.words and abs(dot.x - x) < 2 * HALF_DATE for dot in dots)
