@@ -61,6 +61,14 @@ def test_many_facts_stay_within_their_column(report):
     assert pages_of(report(lesion="x" * 200, site="y " * 90, age_years="99", sex="male")) == 1
 
 
+def test_a_long_name_is_cut_and_pushes_no_other_fact_out(report, mel):
+    words = words_of(report(heatmap=mel, lesion="W" * 200, site="W" * 200, age_years="54", sex="male"))
+    facts = words.split("Limits")[0]
+    assert facts.count("W ...") == 2
+    assert "Age in years: 54" in facts
+    assert "Sex: male" in facts
+
+
 def test_letters_that_the_font_lacks_do_not_break_it(report):
     words = words_of(report(note="größer – 5 Ω “ja”", lesion="Hand 手"))
     assert 'größer - 5 ? "ja"' in words

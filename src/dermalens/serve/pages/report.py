@@ -34,6 +34,9 @@ from dermalens.serve.pages.sentences import say
 PICTURE_SIDE: Final = 58.0  # mm
 PICTURE_PIXELS: Final = 900
 
+FACT_LINES: Final = 3
+"""At most for each fact beside the pictures, where there is room for twelve; a long name pushes no other fact out."""
+
 VERDICT_COLOURS: Final[dict[str, Colour]] = {
     "refer": (156, 28, 52),
     "reassure": (23, 99, 63),
@@ -100,11 +103,12 @@ def _pictures(paper: FPDF, case: Case, image_png: bytes, heatmap_png: bytes | No
     width, until = WIDTH - MARGIN - left, top + PICTURE_SIDE
     facts = [(words.gettext("Lesion"), case.lesion)] if case.lesion else []
     facts += [fact for fact in facts_of(case, words) if fact[1] != case.consent]
-    for name, value in facts:
-        write(paper, f"{name}: {value}", TEXT, width=width, until=until)
+    lines = [f"{name}: {value}" for name, value in facts]
     for said in feedback_of(case, words):
         line = f"{words.gettext('Feedback')}: {said.words}"
-        write(paper, f"{line} - {said.comment}" if said.comment else line, TEXT, width=width, until=until)
+        lines.append(f"{line} - {said.comment}" if said.comment else line)
+    for line in lines:
+        write(paper, line, TEXT, width=width, until=min(until, paper.get_y() + FACT_LINES * TEXT.line_mm))
     paper.set_xy(MARGIN, until + 4)
 
 
