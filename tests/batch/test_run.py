@@ -19,9 +19,10 @@ from dermalens.batch.errors import BatchError
 from dermalens.batch.gpu import answers_together
 from dermalens.batch.manifest import keys_of
 from dermalens.batch.output import held, open_output
-from dermalens.batch.run import allowed_errors
+from dermalens.batch.run import allowed_errors, finish
 from dermalens.batch.scorer import Scorer
 from dermalens.batch.spark import make_predict_fn, spark_columns
+from dermalens.batch.workers import score_locally
 from dermalens.core.bundle import Calibration
 from dermalens.core.errors import DermaLensError, ImageError
 from dermalens.predict.classifier import Asked
@@ -294,6 +295,25 @@ def test_too_many_errors_stop_a_run_and_finished_shards_stay(bundle, images, tmp
         assert 5 <= len(finished) <= 8
     score(bundle, folder, tmp_path / "3", max_errors="30")
     assert len(rows_of(tmp_path / "3")) == COUNT + 20
+
+
+@pytest.mark.parametrize("out", ["{}/out", "file://{}/out", "memory://timed"])
+def test_the_seconds_of_every_finished_shard_are_kept_when_a_run_is_interrupted(bundle, images, tmp_path, out):
+    def interrupted(keys, work):
+        for number, rows in enumerate(score_locally(keys, work, workers=0)):
+            if number == 3:
+                raise KeyboardInterrupt
+            yield rows
+
+    run = ready(bundle, images, out.format(tmp_path))
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            finish(run, interrupted)
+        score(bundle, images, out.format(tmp_path))
+        lines = [json.loads(line) for line in run.output.read("timings.jsonl").splitlines()]
+    finally:
+        fsspec.filesystem("memory").rm("/", recursive=True)
+    assert [line["shard"] for line in lines] == [f"part-{number:05}.parquet" for number in range(8)]
 
 
 @pytest.mark.parametrize("text", ["-1", "1.5", "many", "nan"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import resource
@@ -15,6 +16,9 @@ import psutil
 import pytest
 from typer.testing import CliRunner
 
+from dermalens.batch.output import LocalFolder
+from dermalens.batch.run import Wanted, prepare
+from dermalens.cli.batch import _finished, _pace
 from dermalens.cli.main import app
 from tests.batch.drawn import draw, shards
 from tests.tiny_bundle import write_equipped_bundle
@@ -123,6 +127,46 @@ def test_control_c_is_one_line_that_says_how_to_go_on(place, tmp_path):
     assert said.removeprefix(LIMITS).startswith("Interrupted. ")
     assert said.endswith(f" of 37 shards are finished in {out}. The same command goes on from there.\n")
     assert said.count("\n") == 2
+
+
+def test_a_termination_ends_as_control_c_does(place, tmp_path):
+    out = tmp_path / "out"
+    process = started(place, out, "--shard-size", "1")
+    wait_for((out / "part-00000.parquet").exists)
+    children = psutil.Process(process.pid).children(recursive=True)
+    process.terminate()
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 143
+    assert said.removeprefix(LIMITS).startswith("Interrupted. ")
+    assert said.count("\n") == 2
+    assert psutil.wait_procs(children, timeout=10)[1] == []
+    done = sorted(path.name for path in out.glob("part-*"))
+    timed = [json.loads(line)["shard"] for line in (out / "timings.jsonl").read_text().splitlines()]
+    assert set(done) - set(timed) <= {done[-1]}
+    assert done[0] in timed
+
+
+def test_the_output_is_listed_once_to_say_how_much_is_finished(place, tmp_path, monkeypatch):
+    listed = []
+
+    class Listed(LocalFolder):
+        def names(self):
+            listed.append(self)
+            return super().names()
+
+    wanted = Wanted(str(place / "images"), str(place / "bundle"), shard_size=1)
+    run = prepare(wanted, Listed(str(tmp_path / "out")))
+    listed.clear()
+    assert _finished(run) == f"0 of 37 shards are finished in {tmp_path / 'out'}."
+    assert len(listed) == 1
+
+
+@pytest.mark.parametrize(
+    ("done", "left", "seconds", "said"),
+    [(0, 60, 3.0, ""), (16, 44, 0.0, ""), (16, 44, 4.0, "4.0 images/s, 0:00:11 left")],
+)
+def test_rate_and_time_left_are_of_this_run(done, left, seconds, said):
+    assert _pace(done, left, seconds) == said
 
 
 def test_a_full_disk_is_one_line_and_finished_shards_stay(place, tmp_path):

@@ -81,6 +81,15 @@ class LocalFolder:
             file.parent.mkdir(parents=True, exist_ok=True)
             write_whole(file, content)
 
+    def append(self, name: str, content: bytes) -> None:
+        """Add to a file; for what may be lost with the power.
+
+        Raises:
+            BatchError: the disk is full, or nothing may be written there.
+        """
+        with _using(f"{self.name}/{name}", "written"), Path(self.name, name).open("ab") as stream:
+            stream.write(content)
+
 
 @dataclass(frozen=True, slots=True)
 class BucketFolder:

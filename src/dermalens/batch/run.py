@@ -16,7 +16,7 @@ from dermalens import __version__
 from dermalens.batch.errors import BatchError
 from dermalens.batch.listing import Source, find_source
 from dermalens.batch.manifest import Format, Manifest, Plan, begin_or_resume, keys_of
-from dermalens.batch.output import Output
+from dermalens.batch.output import LocalFolder, Output
 from dermalens.batch.scorer import Options, Rows, printable
 from dermalens.batch.shards import COUNTED, Tally, count_shard, shard_bytes
 from dermalens.batch.storage import reason_of
@@ -89,14 +89,16 @@ def finish(
         return
     timings = Timings(run.output)
     keys = (key for number in run.unfinished for key in keys_of(run.output, number))
-    with closing(_watched(engine(keys, run.work), patience, advance)) as pieces:
-        shards = _shards(pieces, [run.manifest.images_in(number) for number in run.unfinished])
-        for number, rows in zip(run.unfinished, shards, strict=True):
-            name = run.manifest.shard_name(number)
-            run.output.write(name, shard_bytes(rows, run.manifest, run.work.classes))
-            run.tally.count(*(rows[column] for column in COUNTED))
-            timings.add(name, len(rows["path"]))
-    timings.write()
+    try:
+        with closing(_watched(engine(keys, run.work), patience, advance)) as pieces:
+            shards = _shards(pieces, [run.manifest.images_in(number) for number in run.unfinished])
+            for number, rows in zip(run.unfinished, shards, strict=True):
+                name = run.manifest.shard_name(number)
+                run.output.write(name, shard_bytes(rows, run.manifest, run.work.classes))
+                run.tally.count(*(rows[column] for column in COUNTED))
+                timings.add(name, len(rows["path"]))
+    finally:
+        timings.write()
 
 
 class Patience:
@@ -130,7 +132,8 @@ class Timings:
 
     def __init__(self, output: Output) -> None:
         self._output = output
-        self._lines = output.read(TIMINGS).decode().splitlines() if TIMINGS in output.names() else []
+        is_there = not isinstance(output, LocalFolder) and TIMINGS in output.names()
+        self._lines = output.read(TIMINGS).decode().splitlines(keepends=True) if is_there else []
         self._began = self._written = time.monotonic()
 
     def add(self, name: str, images: int) -> None:
@@ -138,14 +141,19 @@ class Timings:
         now = time.monotonic()
         seconds, self._began = now - self._began, now
         line = {"shard": name, "images": images, "seconds": round(seconds, 3), "finished": round(time.time())}
-        self._lines.append(json.dumps(line))
+        text = json.dumps(line) + "\n"
+        if isinstance(self._output, LocalFolder):
+            self._output.append(TIMINGS, text.encode())
+            return
+        self._lines.append(text)
         if now - self._written > TIMINGS_EVERY_SECONDS:
             self.write()
             self._written = now
 
     def write(self) -> None:
-        """All lines anew."""
-        self._output.write(TIMINGS, "".join(f"{line}\n" for line in self._lines).encode())
+        """All lines anew, where a file cannot be added to."""
+        if self._lines:
+            self._output.write(TIMINGS, "".join(self._lines).encode())
 
 
 def allowed_errors(text: str, images: int) -> int:

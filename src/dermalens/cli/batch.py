@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -18,6 +21,10 @@ from dermalens.core.errors import DermaLensError
 
 if TYPE_CHECKING:
     from dermalens.batch.run import Engine, Run
+
+
+TERMINATED: Final = 143
+"""As the shell reports a program that ended by SIGTERM (128 + 15)."""
 
 
 class Form(StrEnum):
@@ -87,16 +94,12 @@ def batch(  # noqa: PLR0913  (each is an option of the command)
     path = str(bundle.absolute()) if bundle else None
     wanted = Wanted(source, path, operating_point, prevalence, shard_size, form.value, list_column, gpu=gpus > 0)
     output = open_output(out)
-    with held(output):
+    with _ended_tidily(), held(output):
         run = prepare(wanted, output)
         typer.echo(f"Limits: {' '.join(run.manifest.limits)}", err=True)
         before, began = run.tally.images, time.monotonic()
-        try:
-            with _bar(run) as advance:
-                finish(run, worker, max_errors=max_errors, advance=advance)
-        except KeyboardInterrupt:
-            typer.echo(f"Interrupted. {_finished(run)} The same command goes on from there.", err=True)
-            raise
+        with _saying_how_to_go_on(run), _bar(run) as advance:
+            finish(run, worker, max_errors=max_errors, advance=advance)
     _report(run, run.tally.images - before, time.monotonic() - began)
 
 
@@ -119,6 +122,27 @@ def _engine(name: EngineName, workers: int | None, gpus: int, source: str) -> En
     return partial(score_locally, workers=_cores() if workers is None else workers)
 
 
+@contextmanager
+def _ended_tidily() -> Iterator[None]:
+    """SIGTERM ends what is under way as Ctrl-C does: the bar, the workers and the lock."""
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
+    try:
+        yield
+    except SystemExit as error:  # with another code by Ray, which puts its handler in the place of ours
+        raise typer.Exit(TERMINATED) from error
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _saying_how_to_go_on(run: Run) -> Iterator[None]:
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit):
+        typer.echo(f"Interrupted. {_finished(run)} The same command goes on from there.", err=True)
+        raise
+
+
 def _cores() -> int:
     """Those that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -128,26 +152,36 @@ def _cores() -> int:
 def _bar(run: Run) -> Iterator[Callable[[int], None]]:
     """Share, rate and time left on standard error, for people; yields the function that moves it on."""
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task
     from rich.text import Text
 
-    class Rate(ProgressColumn):
+    before = run.tally.images
+
+    class Pace(ProgressColumn):
         def render(self, task: Task) -> Text:
-            return Text(f"{task.speed:.1f} images/s" if task.speed else "")
+            return Text(_pace(task.completed - before, run.manifest.images - task.completed, task.elapsed or 0.0))
 
     console = Console(stderr=True)
-    columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn())
+    columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), Pace())
     with Progress(
         *columns, console=console, transient=True, redirect_stdout=False, disable=not console.is_terminal
     ) as progress:
-        task = progress.add_task("Classifying", total=run.manifest.images, completed=run.tally.images)
+        task = progress.add_task("Classifying", total=run.manifest.images, completed=before)
         yield lambda done: progress.advance(task, done)
 
 
+def _pace(done: float, left: float, seconds: float) -> str:
+    """Rate and time left by the mean of this run; the images come in bursts, whose rate says nothing."""
+    if not (done and seconds):
+        return ""
+    rate = done / seconds
+    return f"{rate:.1f} images/s, {timedelta(seconds=round(left / rate))} left"
+
+
 def _finished(run: Run) -> str:
-    name = run.output.name
-    done = sum(run.manifest.shard_name(number) in run.output.names() for number in range(run.manifest.shards))
-    return f"{done} of {run.manifest.shards} shards are finished in {name}."
+    names = run.output.names()
+    done = sum(run.manifest.shard_name(number) in names for number in range(run.manifest.shards))
+    return f"{done} of {run.manifest.shards} shards are finished in {run.output.name}."
 
 
 def _report(run: Run, images: int, seconds: float) -> None:
