@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from dataclasses import replace
 from functools import partial
@@ -38,6 +39,17 @@ def test_ray_gives_the_bytes_of_the_local_engine_also_when_it_goes_on(cluster, b
     finish(ready(bundle, images, tmp_path / "ray"), partial(score_with_ray, workers=1))
     assert shards(tmp_path / "ray") == shards(tmp_path / "local")
     assert ray.is_initialized()
+
+
+def test_ray_data_says_nothing_across_the_bar(cluster, bundle, images, tmp_path, capfd, monkeypatch):
+    def imported():
+        logging.getLogger("ray.data").setLevel(logging.INFO)
+        monkeypatch.undo()
+        return True
+
+    monkeypatch.setattr(ray, "is_initialized", imported)  # between the start of the engine and its first rows
+    finish(ready(bundle, images / "deep", tmp_path / "out"), partial(score_with_ray, workers=1))
+    assert capfd.readouterr().err == ""
 
 
 def test_an_image_that_kills_every_actor_ends_the_run_with_one_line(cluster, bundle, images, tmp_path):

@@ -87,9 +87,9 @@ def _retries() -> dict[str, Any]:
 def _running(workers: int) -> Iterator[None]:
     """Ray without its dashboard and without a word to anybody; ended again if it was started here."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # what matters comes as an exception
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
-    import ray
+    # What matters comes as an exception. Ray says in one line that it heeds this; unset, it warns of each actor.
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    import ray.data
 
     started = not ray.is_initialized()
     if started:
@@ -97,6 +97,7 @@ def _running(workers: int) -> Iterator[None]:
             ray.init(**_place(workers), log_to_driver=False, logging_level=logging.ERROR)
         except (ConnectionError, RuntimeError, ValueError) as error:
             raise BatchError(f"Ray cannot be started or reached: {_last_line(error)}") from error
+    logging.getLogger("ray.data").setLevel(logging.ERROR)  # its import has set another level
     context = ray.data.DataContext.get_current()
     before = (context.enable_progress_bars, context.execution_options.preserve_order)
     context.enable_progress_bars, context.execution_options.preserve_order = False, True

@@ -190,11 +190,13 @@ def _report(run: Run, images: int, seconds: float) -> None:
     Raises:
         DermaLensError: some images have an error.
     """
+    from dermalens.batch.scorer import printable
+
     tally = run.tally
     counts = [f"{count:,} {decision}" for decision, count in sorted(tally.decisions.items())]
     counts += [f"{tally.errors:,} with an error"] if tally.errors else []
     shards = f"{run.manifest.shards:,} shard{'' if run.manifest.shards == 1 else 's'}"
-    typer.echo(f"{tally.images:,} images in {shards} in {run.output.name}: {', '.join(counts)}")
+    typer.echo(f"{tally.images:,} images in {shards} in {printable(run.output.name)}: {', '.join(counts)}")
     if images:
         typer.echo(f"{images:,} of them now, in {seconds:.1f} s: {images / seconds:.1f} images/s")
     else:
