@@ -161,6 +161,17 @@ def test_a_text_list_is_one_path_a_line_as_it_is_written(tmp_path):
     assert find_source(str(tmp_path / "list.txt")).base == str(tmp_path)
 
 
+def test_a_name_in_a_csv_list_keeps_its_spaces(tmp_path):
+    (tmp_path / "list.csv").write_text('path,note\n" a.jpg",x\n  ,y\n')
+    assert found(tmp_path / "list.csv") == [" a.jpg"]
+
+
+def test_a_list_that_is_a_pipe_is_refused_before_it_is_read(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(BatchError, match=r"pipe is no file; a list is read more than once\. Save it as a file"):
+        find_source(str(tmp_path / "pipe"))
+
+
 def test_a_csv_list_has_a_column(tmp_path):
     (tmp_path / "list.csv").write_text('id,image,"note"\n1,a.jpg,"x, y"\n2,,\n')
     assert found(tmp_path / "list.csv", column="image") == ["a.jpg"]
@@ -179,10 +190,13 @@ def test_a_bucket_is_a_folder_a_glob_or_a_list(bucket):
 def test_what_is_missing_or_no_list_is_one_line(tmp_path):
     lesion("nv").save(tmp_path / "a.png")
     (tmp_path / "bytes.txt").write_bytes(b"\xff\xfe\x00")
+    (tmp_path / "index").write_text("\n<!DOCTYPE HTML>\n<title>Index of /few</title>")
     for text, words in {
         f"{tmp_path}/none": "none does not exist",
         f"{tmp_path}/a.png": "is one image: dermalens predict",
         f"{tmp_path}/bytes.txt": "is no list of paths in UTF-8",
+        f"{tmp_path}/index": "index is a web page, no list of paths",
+        "": "The name of the source is empty",
         "memory://nowhere": "memory://nowhere does not exist",
         "quux://b/c": "quux:// is no storage that fsspec knows",
     }.items():

@@ -18,7 +18,7 @@ import pytest
 from dermalens.batch.errors import BatchError
 from dermalens.batch.gpu import answers_together
 from dermalens.batch.manifest import keys_of
-from dermalens.batch.output import held, open_output
+from dermalens.batch.output import LocalFolder, held, open_output
 from dermalens.batch.run import allowed_errors, finish
 from dermalens.batch.scorer import Scorer
 from dermalens.batch.spark import make_predict_fn, spark_columns
@@ -254,6 +254,16 @@ def test_an_output_that_is_a_file_or_holds_other_files_is_refused(bundle, images
     (tmp_path / "thesis" / "chapter.tex").write_text("x")
     with pytest.raises(BatchError, match="holds what no batch run wrote: chapter.tex"):
         ready(bundle, images, tmp_path / "thesis")
+
+
+def test_an_output_without_a_name_is_refused():
+    with pytest.raises(BatchError, match="name of the output is empty"):
+        open_output("")
+
+
+@pytest.mark.parametrize("scheme", ["file", "local"])
+def test_the_url_of_a_folder_here_is_that_folder(tmp_path, scheme):
+    assert open_output(f"{scheme}://{tmp_path}/out") == LocalFolder(f"{tmp_path}/out")
 
 
 def test_two_runs_do_not_write_to_one_folder(tmp_path):

@@ -9,6 +9,8 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any, Final, Literal
 
@@ -22,6 +24,7 @@ NEEDED: Final = (
     "Needed is a folder or a glob of images, a CSV or text list of their paths, or the URL of one, such as s3://b/p"
 )
 BLOCK_BYTES: Final = 1 << 20
+WEB_PAGE: Final = (b"<!doctype html", b"<html")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,19 +49,17 @@ def find_source(text: str, *, column: str = "path") -> Source:
     """What the words of the command line mean.
 
     Raises:
-        BatchError: there is nothing of that name, it is an image, or the storage cannot be read.
+        BatchError: there is nothing of that name, it is an image, a pipe or a web page, or cannot be read.
     """
+    if not text:
+        raise BatchError(f"The name of the source is empty. {NEEDED}.")
     name = text if is_url(text) else os.path.abspath(text)  # noqa: PTH100  (keeps the wildcards and undecodable bytes)
     kind = _kind(text, name)
     if kind != "list":
         return Source(name, kind)
     if is_image(Path(name).name):
         raise BatchError(f"{text} is one image: dermalens predict {text}. {NEEDED}.")
-    sha256 = hashlib.sha256()
-    with _reading(name), _opened(name, "rb") as stream:
-        while block := stream.read(BLOCK_BYTES):
-            sha256.update(block)
-    return Source(name, "list", column if _is_table(name) else None, sha256.hexdigest())
+    return Source(name, "list", column if _is_table(name) else None, _sha256(text, name))
 
 
 def images_of(source: Source) -> Iterator[str]:
@@ -102,6 +103,25 @@ def _kind(text: str, name: str) -> Literal["folder", "glob", "list"]:
     raise BatchError(f"{text} does not exist. {NEEDED}.")
 
 
+def _sha256(text: str, name: str) -> str:
+    """Of a list.
+
+    Raises:
+        BatchError: it is a pipe or a web page, or cannot be read.
+    """
+    if not is_url(name) and not os.path.isfile(name):  # noqa: PTH113  (as above)
+        raise BatchError(f"{text} is no file; a list is read more than once. Save it as a file and name that.")
+    sha256 = hashlib.sha256()
+    with _reading(name), _opened(name, "rb") as stream:
+        blocks = iter(partial(stream.read, BLOCK_BYTES), b"")
+        first = next(blocks, b"")
+        if first.lstrip().lower().startswith(WEB_PAGE):
+            raise BatchError(f"{text} is a web page, no list of paths. {NEEDED}.")
+        for block in chain([first], blocks):
+            sha256.update(block)
+    return sha256.hexdigest()
+
+
 def _in_bucket(source: Source) -> Iterator[str]:
     """Listed folder by folder; a listing is not kept, as that of ten million objects would fill the memory."""
     from fsspec.implementations.local import LocalFileSystem
@@ -138,7 +158,7 @@ def _listed(source: Source) -> Iterator[str]:
                 f"{source.name} has no column {source.column}; it has {known}. Name the one with the paths: "
                 "--list-column"
             )
-        yield from (name for row in rows if (name := (row[source.column] or "").strip()))
+        yield from (name for row in rows if (name := row[source.column] or "").strip())
 
 
 def _is_table(name: str) -> bool:
