@@ -115,7 +115,7 @@ def test_a_folder_here_that_cannot_be_listed_stands_for_itself(tmp_path, monkeyp
     assert found(f"{tmp_path}{pattern}") == [str(tmp_path / "closed")]
 
 
-class OnHost(MemoryFileSystem):
+class OnHost(MemoryFileSystem):  # type: ignore[misc]  # fsspec has no types
     """Its paths do not say on which host they are, as those of FTP and HDFS."""
 
     protocol = "onhost"
