@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import struct
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image, ImageFile
+from PIL.PngImagePlugin import PngInfo
 
 from dermalens.core.errors import ImageError
 from dermalens.core.header import MAX_BYTES
@@ -199,6 +201,15 @@ def test_array_of_another_kind_is_refused_with_a_hint(array, hint):
 def test_a_name_that_no_file_can_have_is_an_image_error() -> None:
     with pytest.raises(ImageError, match="cannot be read: embedded null"):
         read_file(Path("a\0b.jpg"))
+
+
+def test_png_with_much_text_is_not_called_damaged():
+    text, stored = PngInfo(), io.BytesIO()
+    text.add_text("Comment", "x" * 2_000_000, zip=True)
+    Image.new("RGB", (64, 64)).save(stored, "PNG", pnginfo=text)
+    assert refusal(stored.getvalue()) == (
+        "The PNG file carries more text beside the picture than is read. Export it without its metadata."
+    )
 
 
 def test_a_pipe_is_read_though_it_has_no_size(tmp_path):

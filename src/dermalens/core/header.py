@@ -62,6 +62,9 @@ _DAMAGE: Final = (OSError, SyntaxError, ValueError, TypeError, IndexError, EOFEr
 """What Pillow raises for damaged bytes, found with some 600,000 damaged files (`tests/core/test_image_fuzz.py`);
 TypeError is a TIFF whose number is marked as text, IndexError a GIF that ends in its second frame."""
 
+_LONG_TEXT: Final = "PngImagePlugin.MAX_TEXT"
+"""In Pillow's words for a PNG with more text than it unpacks (1 MB a piece, 64 MB in all), which may be intact."""
+
 
 @contextmanager
 def damage_as_image_error(kind: str) -> Iterator[None]:
@@ -74,6 +77,10 @@ def damage_as_image_error(kind: str) -> Iterator[None]:
             "Crop it to the lesion or reduce it."
         ) from error
     except _DAMAGE as error:
+        if _LONG_TEXT in str(error):
+            raise ImageError(
+                f"The {kind} file carries more text beside the picture than is read. Export it without its metadata."
+            ) from error
         detail = " ".join(str(error).split())[:100] or type(error).__name__
         raise ImageError(
             f"The {kind} file is damaged or cut off ({detail}); needed is the complete file. Copy or export it again."
