@@ -32,7 +32,7 @@ def one_image() -> str:
         "|---|---|---|---|---|---|---|---|---|",
     ]
     note = f"Medians of {result['repeats']} rounds on one thread. {_on(result)} `make bench ARGS=single_image`."
-    return "\n".join([*head, *rows, "", note]) + "\n"
+    return _table(head, rows, note)
 
 
 def _image_row(words: str, result: dict[str, Any], name: str) -> str:
@@ -55,7 +55,7 @@ def folder() -> str:
     rows = [row for name, words in SIZES.items() for row in _folder_rows(words, result["folders"][name])]
     head = ["| images | who | images/s | of the bound | we are faster |", "|---|---|---|---|---|"]
     note = f"{result['workers']} workers. {_on(result)} `make bench ARGS=folder`."
-    return "\n".join([*head, *rows, "", note]) + "\n"
+    return _table(head, rows, note)
 
 
 def _folder_rows(words: str, found: dict[str, Any]) -> list[str]:
@@ -119,7 +119,7 @@ def scaling() -> str:
         f"{result['images']}, {result['distinct']:,} different ones. The start takes {result['start_s']:g} s; "
         f"{result['workers']} workers. {_on(result)} `make bench ARGS=scaling`."
     )
-    return "\n".join([*head, *rows, "", note]) + "\n"
+    return _table(head, rows, note)
 
 
 def listing() -> str:
@@ -147,7 +147,7 @@ def ray_engine() -> str:
         "|---|---|---|---|",
     ]
     note = f"{result['workers']} workers or actors. {_on(result)} `make bench ARGS=ray_engine`."
-    return "\n".join([*head, *rows, "", note]) + "\n"
+    return _table(head, rows, note)
 
 
 def training() -> str:
@@ -165,7 +165,7 @@ def training() -> str:
         "|---|---|---|---|---|---|",
     ]
     note = f"Float32 unless the device is a GPU. {_on(result)} `make bench ARGS=training`."
-    return "\n".join([*head, *rows, "", note]) + "\n"
+    return _table(head, rows, note)
 
 
 def million_rows() -> str:
@@ -183,6 +183,11 @@ def million_rows() -> str:
         f"Processor time of a further row at the end, by that at the start: {growth}. {_on(result)} "
         "`make bench ARGS=million_rows`."
     )
+    return _table(head, rows, note)
+
+
+def _table(head: list[str], rows: list[str], note: str) -> str:
+    """A table with the note below it."""
     return "\n".join([*head, *rows, "", note]) + "\n"
 
 

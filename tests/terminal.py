@@ -6,21 +6,16 @@ import os
 import pty
 import re
 import subprocess
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
-def run_on_terminal(
-    command: Sequence[str], cwd: Path | None = None, environment: Mapping[str, str] | None = None
-) -> tuple[int, str]:
+def run_on_terminal(command: Sequence[str]) -> tuple[int, str]:
     """The exit status, and what was drawn, without colours and moves of the cursor."""
     ours, theirs = pty.openpty()
     set_size = {"COLUMNS": "120", "LINES": "40", "TERM": "xterm"}
-    process = subprocess.Popen(
-        command, stdin=theirs, stdout=theirs, stderr=theirs, cwd=cwd, env={**(environment or os.environ), **set_size}
-    )
+    process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env={**os.environ, **set_size})
     os.close(theirs)
     drawn = b"".join(iter(lambda: _read(ours), b""))
     os.close(ours)

@@ -6,7 +6,6 @@ went away.
 
 from __future__ import annotations
 
-import errno
 import io
 import os
 import sys
@@ -36,12 +35,11 @@ from dermalens.cli.score import score
 from dermalens.cli.serve import serve
 from dermalens.cli.similar import similar
 from dermalens.cli.train import train
-from dermalens.core.errors import DermaLensError, StoppedError
+from dermalens.core.errors import NO_ROOM, DermaLensError, StoppedError
 
 INTERRUPTED: Final = 130
 OUTPUT_CLOSED: Final = 141
 """As the shell reports a program that ended by SIGINT (128 + 2) or SIGPIPE (128 + 13)."""
-_NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class Commands(TyperGroup):
@@ -61,7 +59,7 @@ class Commands(TyperGroup):
             _forget_output()
             raise typer.Exit(OUTPUT_CLOSED) from error
         except OSError as error:
-            if error.errno not in _NO_ROOM:
+            if error.errno not in NO_ROOM:
                 raise
             _forget_output()
             typer.echo(f"error: {error.filename or 'The output'} cannot be written: {error.strerror}.", err=True)

@@ -14,8 +14,12 @@ DermaLensError
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable
+from typing import Final
 
+NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""Of an OSError: the disk is full, the quota used up or the file too large."""
 MAX_NAMED = 5
 """How many offenders a message lists by name."""
 

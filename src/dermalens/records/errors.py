@@ -11,14 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from errno import EDQUOT, EFBIG, ENOSPC
-from typing import Final
 
 from sqlalchemy import exc
 
-from dermalens.core.errors import DermaLensError
-
-_FULL: Final = (ENOSPC, EDQUOT, EFBIG)
+from dermalens.core.errors import NO_ROOM, DermaLensError
 
 
 class RecordsError(DermaLensError):
@@ -89,6 +85,6 @@ def _database_error(error: exc.DBAPIError) -> RecordsError:
 
 def _disk_line(error: OSError) -> str:
     reason = error.strerror or type(error).__name__
-    if error.errno in _FULL:
+    if error.errno in NO_ROOM:
         return f"The data folder cannot be written: {reason}. Make room on its disk."
     return f"The data folder cannot be used: {reason}. Check that it may be written, and DERMALENS_DATA_FOLDER."

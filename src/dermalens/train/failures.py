@@ -10,11 +10,10 @@ from pathlib import Path
 import torch
 from torch._dynamo.exc import BackendCompilerFailed  # the public torch.compiler has no name for it
 
-from dermalens.core.errors import DermaLensError, StoppedError, TrainingError
+from dermalens.core.errors import NO_ROOM, DermaLensError, StoppedError, TrainingError
 from dermalens.train.checkpoint import BEST, LAST
 from dermalens.train.recipe import Recipe
 
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.EISDIR)
 _NO_SUCH_NAME = (errno.ENOENT, errno.ENAMETOOLONG, errno.ELOOP)
 _CPU_OUT_OF_MEMORY = ("DefaultCPUAllocator", "can't allocate memory", "not enough memory")
@@ -65,7 +64,7 @@ def explain(error: Exception, recipe: Recipe, folder: Path) -> str | None:
 
 
 def _disk_line(error: OSError, folder: Path) -> str | None:
-    if error.errno in _NO_ROOM:
+    if error.errno in NO_ROOM:
         return f"The disk is full or out of quota ({error.strerror}): free space in the run folder."
     is_ours = str(error.filename).startswith(str(folder))
     if error.errno in _NOT_WRITABLE or (error.errno in _NO_SUCH_NAME and is_ours):
