@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
+import tarfile
 import tempfile
 import tracemalloc
 import types
@@ -191,11 +192,18 @@ def test_what_is_missing_or_no_list_is_one_line(tmp_path):
     lesion("nv").save(tmp_path / "a.png")
     (tmp_path / "bytes.txt").write_bytes(b"\xff\xfe\x00")
     (tmp_path / "index").write_text("\n<!DOCTYPE HTML>\n<title>Index of /few</title>")
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.write(tmp_path / "a.png")
+    with tarfile.open(tmp_path / "a.tar", "w") as archive:
+        archive.add(tmp_path / "a.png")
     for text, words in {
         f"{tmp_path}/none": "none does not exist",
         f"{tmp_path}/a.png": "is one image: dermalens predict",
         f"{tmp_path}/bytes.txt": "is no list of paths in UTF-8",
         f"{tmp_path}/index": "index is a web page, no list of paths",
+        f"{tmp_path}/a.zip": f"is an archive, no list of paths. Name what is in it: zip://::{tmp_path}/a.zip",
+        f"{tmp_path}/a.tar": f"is an archive, no list of paths. Name what is in it: tar://::{tmp_path}/a.tar",
+        f"zip://{tmp_path}/a.zip": f"names no archive. Name what is in it: zip://::{tmp_path}/a.zip",
         "": "The name of the source is empty",
         "memory://nowhere": "memory://nowhere does not exist",
         "quux://b/c": "quux:// is no storage that fsspec knows",

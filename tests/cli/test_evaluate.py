@@ -142,6 +142,15 @@ def test_what_cannot_be_judged_is_refused_at_once(folder: Path, words: list[str]
     assert (refused.exit_code, message in refused.stderr) == (2, True), refused.stderr
 
 
+def test_a_bundle_folder_that_could_not_be_written_anew_is_said_before_anything_is_worked_out(folder: Path) -> None:
+    (folder / "mole" / "card.md").write_text("mine")
+    try:
+        refused = evaluate(folder, "--record", bundle="mole")
+    finally:
+        (folder / "mole" / "card.md").unlink()
+    assert (refused.exit_code, "holds what no bundle does: card.md" in refused.stderr) == (2, True), refused.stderr
+
+
 def test_a_folder_that_cannot_be_written_to_is_said_before_anything_is_worked_out(folder: Path) -> None:
     refused = evaluate(folder, "--out", folder / "split.csv", bundle="mole")
     assert (refused.exit_code, "Choose another folder with --out" in refused.stderr) == (2, True)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import typer
+from PIL import Image
 from typer.testing import CliRunner
 
 from dermalens.cli.main import Commands
@@ -83,3 +84,17 @@ def test_what_is_not_a_gallery_ends_with_2(program, folder: Path):
 
 def test_the_help_says_what_the_file_holds(program):
     assert "Privacy: the file holds the image ids and labels" in program("build", "--help").stdout
+
+
+def test_a_picture_that_cannot_be_judged_has_no_similar_cases_unless_asked_for(program, folder: Path):
+    program("build", folder / "index.csv", "--out", folder / "cases.npz")
+    Image.new("RGB", (200, 200), "grey").save(folder / "grey.png")
+    words = ("similar", folder / "grey.png", "--gallery", folder / "cases.npz")
+    lines = program(*words).stdout.splitlines()
+    assert lines[0].endswith("no similar cases, as this picture cannot be judged; --anyway shows them.")
+    assert "even surface" in lines[1]
+    answer = json.loads(program(*words, "--json").stdout)
+    assert (answer["similar"], answer["malignant_share"]) == (None, None)
+    assert "even surface" in answer["refused"][0]
+    anyway = json.loads(program(*words, "--json", "--anyway").stdout)
+    assert (len(anyway["similar"]), anyway["refused"]) == (8, [])

@@ -100,3 +100,13 @@ def test_a_cut_off_file_is_an_error_or_has_nothing_to_refuse(cut):
 def test_bytes_that_are_no_graph_are_an_error(junk):
     with pytest.raises(BundleError, match="not a"):
         external_data(junk)
+
+
+def test_a_field_number_that_other_readers_cut_to_that_of_external_data_is_an_error():
+    """C++ reads a key of 32 bits: what is above them is dropped, and field 13 is left."""
+    plain = external_tensor().SerializeToString()
+    key = bytes([(13 << 3 | 2)])
+    long = bytes([key[0] | 0x80, 0x80, 0x80, 0x80, 0x10])
+    assert plain.count(key) >= 1
+    with pytest.raises(BundleError, match="a field number is too large"):
+        external_data(b"\x3a" + bytes([len(long) + 2]) + long + b"\x01a")

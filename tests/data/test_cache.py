@@ -1,3 +1,4 @@
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -123,3 +124,23 @@ def test_a_split_with_a_lesion_on_two_sides_is_not_copied(split: Path) -> None:
     with pytest.raises(DataError, match="1 lesion is in more than one of train, val, test: L"):
         copy_reduced(rows, split, split.parent / "copy", reduction=Reduction())
     assert not (split.parent / "copy").exists()
+
+
+def test_two_data_sets_that_call_their_images_alike_stay_apart(split: Path, tmp_path: Path) -> None:
+    first = read_index(copied(split).index)
+    rows = [replace(row, path=str(save(tmp_path / "other" / f"{row.image_id}.png", 50))) for row in read_index(split)]
+    write_split(rows, tmp_path / "other.csv", seed=0)
+    second = read_index(
+        copy_reduced(rows, tmp_path / "other.csv", tmp_path / "copy", reduction=Reduction(48, 90)).index
+    )
+    assert {row.image_id for row in first} == {row.image_id for row in second}
+    assert not {row.path for row in first} & {row.path for row in second}
+
+
+def test_an_original_that_was_changed_is_copied_again(split: Path) -> None:
+    before = Path(read_index(copied(split).index)[0].path).read_bytes()
+    original = save(Path(read_index(split)[0].path), 77)
+    os.utime(original, (1, 1))
+    copy = copied(split)
+    assert copy.already_there == 5
+    assert Path(read_index(copy.index)[0].path).read_bytes() != before

@@ -81,3 +81,21 @@ def test_an_index_is_written_under_a_name_that_ends_in_csv(tmp_path: Path) -> No
     with pytest.raises(DataError, match=r"index\.json given; .* Give --out a name that ends in \.csv"):
         write_index([], tmp_path / "index.json")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_table_that_is_no_index_is_never_replaced(tmp_path: Path) -> None:
+    table = tmp_path / "index.csv"
+    table.write_text("path,label,doctor\na.jpg,nv,K\n")
+    with pytest.raises(DataError, match="is there and is no index. Choose another name with --out"):
+        write_index([], table)
+    assert table.read_text() == "path,label,doctor\na.jpg,nv,K\n"
+    write_index([], tmp_path / "new.csv")
+    write_index([Row("a", str(tmp_path / "a.jpg"), "nv", "a")], tmp_path / "new.csv")
+    assert len(read_index(tmp_path / "new.csv")) == 1
+
+
+def test_an_image_without_a_lesion_is_a_lesion_of_its_own(tmp_path: Path) -> None:
+    write_index(
+        [Row("a", str(tmp_path / "a.jpg"), "nv", ""), Row("b", str(tmp_path / "b.jpg"), "nv", "")], tmp_path / "i.csv"
+    )
+    assert [row.lesion_id for row in read_index(tmp_path / "i.csv")] == ["a", "b"]

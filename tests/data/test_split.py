@@ -154,8 +154,17 @@ def test_a_note_that_cannot_be_written_is_said_in_one_line(rows: Rows, tmp_path:
 def test_too_few_lesions_of_a_diagnosis_are_refused_by_name(rows: Rows) -> None:
     with pytest.raises(DataError, match=r"df has 2 lesion\(s\), fewer than the 3 .*: L_df_0, L_df_1"):
         split_rows([*rows(10), *rows(2, ["df"])])
-    with pytest.raises(DataError, match="fewer than the 5"):
-        split_rows([*rows(10), *rows(4, ["df"])], folds=5)
+    with pytest.raises(DataError, match="fewer than the 6"):
+        split_rows([*rows(10), *rows(5, ["df"])], folds=5)
+
+
+@pytest.mark.parametrize("shares", ["70/15/15", "80/10/10", "90/5/5"])
+@pytest.mark.parametrize("lesions", [3, 4, 13])
+def test_every_part_and_every_fold_gets_a_lesion_of_a_rare_diagnosis(rows: Rows, shares: str, lesions: int) -> None:
+    divided = split_rows([*rows(20), *rows(lesions, ["df"])], shares=parse_shares(shares), folds=2)
+    rare = [row for row in divided if row.label == "df"]
+    assert {row.part for row in rare} == {"train", "val", "test"}
+    assert {row.fold for row in rare if row.part != "test"} == {0, 1}
 
 
 def test_an_image_id_that_stands_twice_is_refused(rows: Rows) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from dermalens.core.decision import calibrate
 from dermalens.core.errors import DataError
-from dermalens.evaluate.calibrate import Method, fit, fit_temperature, fit_vector, operating_points
+from dermalens.core.prevalence import shift_to_prevalence
+from dermalens.evaluate.calibrate import Method, assumed_prevalence, fit, fit_temperature, fit_vector, operating_points
 from dermalens.evaluate.predictions import Labels, Logits, Truth
 
 
@@ -68,6 +70,29 @@ def test_operating_points_reach_their_sensitivity() -> None:
         assert target <= found < target + 0.02
         assert points[name].sensitivity.n == malignant.sum()
     assert points["sensitivity_90"].threshold >= points["sensitivity_95"].threshold
+
+
+@pytest.mark.parametrize("correction", [0.0, 0.3, 0.6])
+@pytest.mark.parametrize("sharpness", [1.0, 2.5])
+def test_probabilities_shifted_from_the_share_they_assume_are_right_in_the_mean(
+    correction: float, sharpness: float
+) -> None:
+    logits, labels = sampled(sharpness, list(4 * SKEWED))
+    malignant = np.array([False, True, True])
+    calibration = fit("temperature", logits, labels, correction=correction)
+    given, is_malignant = calibrate(logits, calibration)[:, malignant].sum(axis=1), malignant[labels]
+    base = assumed_prevalence(given, is_malignant)
+    for share in (0.03, 0.1):
+        weights = np.where(is_malignant, share / is_malignant.mean(), (1 - share) / (1 - is_malignant.mean()))
+        shifted = shift_to_prevalence(given, base, share)
+        assert np.average(shifted, weights=weights) == pytest.approx(share, rel=0.05)
+
+
+def test_probabilities_that_no_shift_moves_assume_the_share_of_the_images() -> None:
+    malignant = np.array([True, False, False, False])
+    assert assumed_prevalence(malignant.astype(float), malignant) == 0.25
+    with pytest.raises(DataError, match="malignant and benign images"):
+        assumed_prevalence(np.array([0.5]), np.array([True]))
 
 
 def test_operating_points_need_both_kinds_of_lesion() -> None:

@@ -6,11 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from dermalens.cli.main import app
 from dermalens.core.errors import DataError
 from dermalens.core.taxonomy import BINARY, CLASSES
 from dermalens.data.index import Row
 from dermalens.evaluate.predictions_file import Answers, read_predictions, write_isic, write_ours
+from tests.tiny_bundle import lesion, write_tiny_bundle
 
 ISIC = "image,MEL,NV,BCC,AKIEC,BKL,DF,VASC"
 CERTAIN = "1,0,0,0,0,0,0"
@@ -125,3 +128,15 @@ def test_a_row_of_zeros_cannot_be_normalised(tmp_path: Path) -> None:
 def test_a_header_alone_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="has a header and no predictions"):
         read_predictions(written(tmp_path, ISIC))
+
+
+def test_what_predict_writes_is_read(tmp_path: Path) -> None:
+    write_tiny_bundle(tmp_path / "tiny")
+    for name in ("a", "b"):
+        lesion("mel", (150, 150)).save(tmp_path / f"{name}.png")
+    command = [str(tmp_path / "a.png"), str(tmp_path / "b.png"), "--bundle", str(tmp_path / "tiny"), "--csv"]
+    written_by_predict = CliRunner().invoke(app, ["predict", *command])
+    (tmp_path / "p.csv").write_text(written_by_predict.stdout)
+    found = read_predictions(tmp_path / "p.csv")
+    assert found.image_ids == ("a", "b")
+    assert found.probabilities.sum(axis=1) == pytest.approx(1, abs=1e-5)

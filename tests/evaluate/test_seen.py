@@ -72,3 +72,36 @@ def test_images_of_another_source_pass_with_a_word_on_what_was_not_checked(tmp_p
     rows = [Row("x", "x.jpg", "nv", "x", source="clinic")]
     write_index(rows, tmp_path / "index.csv")
     assert "more cannot be checked" in check_unseen(manifest, tmp_path / "index.csv", rows, part="all")
+
+
+@pytest.mark.parametrize("source", ["ISIC2018", "my_folder"])
+@pytest.mark.parametrize("learned", ["HAM10000", "ISIC2018"])
+def test_images_of_ham10000_are_known_by_their_numbers_whatever_the_index_calls_their_source(
+    tmp_path: Path, graph: bytes, source: str, learned: str
+) -> None:
+    manifest = trained_on(split_of(tmp_path), graph, learned)
+    rows = [
+        Row("ISIC_0024306", "a.jpg", "nv", "a", source=source),
+        Row("ISIC_0034320", "b.jpg", "nv", "b", source=source),
+    ]
+    write_index(rows, tmp_path / "index.csv")
+    with pytest.raises(DataError, match=r"2 of 2 images are of data that the bundle learned from \(HAM10000\)"):
+        check_unseen(manifest, tmp_path / "index.csv", rows, part="all")
+
+
+def test_the_test_images_of_isic_2018_are_not_of_ham10000(tmp_path: Path, graph: bytes) -> None:
+    manifest = trained_on(split_of(tmp_path), graph, "HAM10000")
+    rows = [Row("ISIC_0034524", "a.jpg", "nv", "a", source="ISIC2018")]
+    write_index(rows, tmp_path / "index.csv")
+    assert "No image names a data set that it learned from" in check_unseen(
+        manifest, tmp_path / "index.csv", rows, part="all"
+    )
+
+
+def test_a_bundle_that_held_out_a_fold_learned_from_its_val_part(tmp_path: Path, graph: bytes) -> None:
+    split = split_of(tmp_path)
+    manifest = trained_on(split, graph, "HAM10000")
+    training = {**manifest.provenance.training, "fold": 2}
+    provenance = manifest.provenance.model_copy(update={"training": training})
+    with pytest.raises(DataError, match="it learned from all of them but its fold"):
+        check_unseen(manifest.model_copy(update={"provenance": provenance}), split, read_index(split), part="val")

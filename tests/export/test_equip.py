@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from dermalens.cli.main import app
 from dermalens.core.bundle import Gate, Outline
 from dermalens.core.bundlefile import read_bundle
 from dermalens.core.errors import DataError
-from dermalens.data.split import read_split
+from dermalens.data.split import folds_sha256, read_split, write_split
 from dermalens.export.equip import equip
 from dermalens.export.gate import gate_to_onnx
 from dermalens.export.gate_fit import FittedGate
@@ -64,7 +65,39 @@ def test_the_command_names_classes_with_too_few_images(folder: Path, split: Path
     result = CliRunner().invoke(app, ["equip", str(folder), "--split", str(split), "--coverage", "0.99"])
     assert result.exit_code == 0, result.output
     assert "prediction sets at 99 % coverage" in result.output
-    assert "in every set, as validation has too few images of them: akiec" in result.output
+    assert (
+        "in every set, by too few images or probabilities next to nothing: akiec (4 validation images)" in result.output
+    )
+
+
+def test_a_coverage_of_nothing_is_refused(folder: Path, split: Path) -> None:
+    result = CliRunner().invoke(app, ["equip", str(folder), "--split", str(split), "--coverage", "0"])
+    assert result.exit_code == 2
+    assert "a share between 0 and 1" in result.output
+
+
+def test_a_bundle_that_held_out_a_fold_gets_its_sets_from_that_fold(tmp_path: Path, split: Path) -> None:
+    rows = [replace(row, fold=number % 2) for number, row in enumerate(read_split(split).rows) if row.part != "test"]
+    write_split(rows, tmp_path / "folds.csv", seed=0)
+    origin = tiny_manifest({"model.onnx": tiny_graph()}).provenance
+    training = {**origin.training, "fold": 1, "folds_sha256": folds_sha256(rows)}
+    own = origin.model_copy(update={"split_sha256": read_split(tmp_path / "folds.csv").sha256, "training": training})
+    write_tiny_bundle(tmp_path / "tiny", provenance=own)
+    equip(tmp_path / "tiny", read_bundle(tmp_path / "tiny"), tmp_path / "folds.csv")
+    conformal = read_bundle(tmp_path / "tiny").manifest.conformal
+    assert conformal is not None
+    assert sum(conformal.n) == sum(row.fold == 1 for row in rows)
+    write_split([replace(row, fold=0) for row in rows], tmp_path / "folds.csv", seed=0)
+    with pytest.raises(DataError, match="other folds than the bundle was trained with"):
+        equip(tmp_path / "tiny", read_bundle(tmp_path / "tiny"), tmp_path / "folds.csv")
+
+
+def test_a_folder_that_holds_more_than_a_bundle_is_refused_before_the_work(folder: Path, split: Path) -> None:
+    (folder / "notes.txt").write_text("mine")
+    result = CliRunner().invoke(app, ["equip", str(folder), "--split", str(split)])
+    assert result.exit_code == 2
+    assert "holds what no bundle does: notes.txt" in result.output
+    assert "Classifying" not in result.output
 
 
 def a_gate() -> tuple[Gate, bytes]:

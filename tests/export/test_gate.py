@@ -12,6 +12,7 @@ from dermalens.data.split import read_split
 from dermalens.export.gate import check_gate_parity, fit_gate, gate_to_onnx
 from dermalens.export.gate_fit import FittedGate, accepted_share, fit, on_common_scale, threshold_for
 from dermalens.export.gate_pictures import Counts, GateData, photo_kinds
+from dermalens.export.not_lesions import is_for_fitting
 from dermalens.predict.classifier import load
 from tests.drawn_lesions import draw_split
 from tests.tiny_bundle import write_tiny_bundle
@@ -114,3 +115,14 @@ def test_a_folder_without_pictures_is_refused(tmp_path):
     (tmp_path / "everyday").mkdir()
     with pytest.raises(DataError, match="holds no folder with"):
         photo_kinds(tmp_path)
+
+
+def test_a_kind_without_a_picture_to_judge_has_no_figure_and_breaks_nothing(tmp_path):
+    write_tiny_bundle(tmp_path / "bundle")
+    data = draw_data(tmp_path)
+    for photo in (data.photos / "green").iterdir():
+        if not is_for_fitting(photo.name):
+            photo.unlink()
+    note, _ = fit_gate(load(tmp_path / "bundle"), data)
+    assert (note.measured["green"].n, note.measured["green"].value) == (0, None)
+    assert note.measured["blue_ish"].n > 0

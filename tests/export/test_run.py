@@ -11,7 +11,7 @@ import torch
 from typer.testing import CliRunner
 
 from dermalens.cli.main import app
-from dermalens.core.bundle import Manifest
+from dermalens.core.bundle import HALF_WEIGHTS_CHANGE, Manifest
 from dermalens.core.bundlefile import read_bundle
 from dermalens.core.errors import DataError, ExportError
 from dermalens.core.taxonomy import CLASSES
@@ -20,7 +20,7 @@ from dermalens.data.split import write_split
 from dermalens.evaluate.record import record_figures, rows_of
 from dermalens.export import parity
 from dermalens.export.finished import read_run
-from dermalens.export.run import HALF_NOTE, VIEWS, ExportOptions, export_run
+from dermalens.export.run import VIEWS, ExportOptions, export_run
 from dermalens.predict.classifier import load
 from dermalens.predict.session import Session
 from dermalens.train.recipe import read_recipe
@@ -194,7 +194,7 @@ def test_half_weights_halve_the_bundle_and_the_change_is_written_down(run_folder
     sizes = [sum(len(graph) for graph in read_bundle(folder).graphs.values()) for folder in (bundle_folder, target)]
     assert sizes[1] < 0.7 * sizes[0]  # a part of the tiny graph is not weights
     assert difference < 1e-4  # of the graph before it was rounded
-    change = bundle.manifest.provenance.training[HALF_NOTE]
+    change = bundle.manifest.provenance.training[HALF_WEIGHTS_CHANGE]
     assert isinstance(change, float)
     assert 0 < change < 0.01
     side = bundle.manifest.preprocess.side_pixels

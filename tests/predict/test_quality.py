@@ -44,6 +44,13 @@ def times(factor):
     return Image.fromarray((np.asarray(drawn(), dtype=np.float64) * factor).clip(0, 255).astype(np.uint8))
 
 
+def through_a_tube():
+    """The lesion in a lit field of six tenths of the width, black around it."""
+    picture = np.asarray(drawn(), dtype=np.float64)
+    y, x = np.mgrid[-1:1:224j, -1:1:224j]
+    return Image.fromarray((picture * (np.hypot(x, y) < 0.6)[..., None] * 1.2).clip(0, 255).astype(np.uint8))
+
+
 def reflecting():
     picture = drawn()
     for x in (40, 110, 180):
@@ -85,6 +92,7 @@ def test_fewer_than_64_pixels_cannot_be_judged(size, count):
     [
         (drawn().filter(ImageFilter.GaussianBlur(8)), "is blurred", "hold still"),
         (times(0.1), "too dark", "lamp"),
+        (through_a_tube(), "Black covers 6", "Move closer"),
         (times(2.2), "overexposed", "Lower the exposure"),
         (reflecting(), "Reflections cover", "Wipe the lens"),
         (hairy(120), "Hair covers", "Part or trim"),
@@ -92,7 +100,7 @@ def test_fewer_than_64_pixels_cannot_be_judged(size, count):
         (covered((90, 40, 140), 0.6), "strong colour covers", "Wipe the marks off"),
         (covered((20, 120, 60), 0.6), "strong colour covers", "Wipe the marks off"),
     ],
-    ids=["blurred", "dark", "bright", "glare", "hair", "blue ink", "violet ink", "green ink"],
+    ids=["blurred", "dark", "tube", "bright", "glare", "hair", "blue ink", "violet ink", "green ink"],
 )
 def test_a_spoilt_picture_gets_one_finding_that_says_what_to_do(picture, found, advice):
     (only,) = findings(picture)

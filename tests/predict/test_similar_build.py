@@ -13,7 +13,8 @@ from dermalens.core.errors import DataError
 from dermalens.data.index import Row
 from dermalens.predict import similar_build
 from dermalens.predict.classifier import Classifier
-from dermalens.predict.embed import embedding_of, embeddings_of
+from dermalens.predict.embed import embeddings_of
+from dermalens.predict.session import Embedding
 from dermalens.predict.similar_build import build_gallery, directions, principal_directions
 from dermalens.predict.similar_file import read_gallery
 from tests.tiny_bundle import lesion
@@ -31,6 +32,13 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> list[Row]:
             Image.blend(lesion(code), green, 0.01 * number).save(path)
             rows.append(Row(path.stem, str(path), code, f"lesion_{path.stem}"))
     return rows
+
+
+def embedding_of(classifier: Classifier, path: str) -> Embedding:
+    """That of an answer."""
+    embedding = classifier.predict(path).embedding
+    assert embedding is not None
+    return embedding
 
 
 def test_a_gallery_finds_the_image_itself_and_then_its_like(classifier: Classifier, rows: list[Row], tmp_path: Path):

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 from timm.layers.norm_act import SyncBatchNormAct
+from torch import distributed
 
 from dermalens.train.epochs import read_metrics
 from dermalens.train.network import build_network
@@ -96,3 +97,17 @@ def test_norms_shared_on_gpus_keep_names_weights_and_activations(make_recipe):
     assert torch.allclose(given, expected, atol=1e-6)
     assert set(network.state_dict()) == before
     assert any(isinstance(module, SyncBatchNormAct) for module in network.modules())
+
+
+def test_norms_shared_on_a_cpu_count_in_float32_also_under_bfloat16(make_recipe, tmp_path):
+    network = build_network(make_recipe()).train()
+    distributed.init_process_group("gloo", init_method=f"file://{tmp_path / 'store'}", rank=0, world_size=1)
+    try:
+        share_norms(network, torch.device("cpu"))
+        with torch.autocast("cpu", torch.bfloat16):
+            given = network(torch.rand(4, 3, 64, 64))
+    finally:
+        distributed.destroy_process_group()
+    assert torch.isfinite(given).all()
+    norms = [module for module in network.modules() if isinstance(module, torch.nn.BatchNorm2d)]
+    assert all(norm.running_mean.dtype == torch.float32 and torch.isfinite(norm.running_var).all() for norm in norms)

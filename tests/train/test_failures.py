@@ -5,13 +5,14 @@ import multiprocessing
 import os
 import resource
 import signal
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from lightning.pytorch.callbacks import Callback
-from torch._inductor.exc import InductorError
+from torch._inductor.exc import InductorError, TritonMissing
 
 from dermalens.core.errors import DataError, StoppedError, TrainingError
 from dermalens.core.files import write_whole
@@ -19,7 +20,7 @@ from dermalens.data.index import read_index
 from dermalens.data.split import write_split
 from dermalens.train.checkpoint import AtomicCheckpointIO
 from dermalens.train.epochs import read_metrics
-from dermalens.train.failures import plain_failures
+from dermalens.train.failures import check_machine, plain_failures
 from dermalens.train.notes import read_notes
 from dermalens.train.run import train
 
@@ -143,10 +144,49 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path):
 def test_a_missing_compiler_is_said(make_recipe):
     error = InductorError(RuntimeError("No working C++ compiler found in torch._inductor.config.cpp.cxx"), None)
     with (
-        pytest.raises(TrainingError, match=r"install g\+\+ or set trainer\.compile=false"),
+        pytest.raises(TrainingError, match=r"install g\+\+ or Triton, or set trainer\.compile=false"),
         plain_failures(make_recipe(), Path()),
     ):
         raise error
+
+
+def test_a_gpu_without_triton_is_said(make_recipe):
+    with pytest.raises(TrainingError, match=r"torch\.compile failed \(.*triton"), plain_failures(make_recipe(), Path()):
+        raise TritonMissing(None)
+
+
+def test_without_a_recipe_no_key_of_one_is_named(tmp_path):
+    said = "^Out of memory: this machine has too little for it"
+    with pytest.raises(TrainingError, match=said), plain_failures(None, tmp_path):
+        raise MemoryError
+
+
+@pytest.mark.skipif(torch.accelerator.is_available(), reason="this machine has a GPU")
+def test_more_devices_than_there_are_is_said_for_auto_too(make_recipe):
+    with pytest.raises(TrainingError, match=r"PyTorch finds 0: set trainer\.devices=1 with trainer\.accelerator=cpu"):
+        check_machine(make_recipe(["trainer.accelerator=auto", "trainer.devices=4"]))
+
+
+def test_processes_that_torchrun_started_must_be_those_of_the_recipe(make_recipe, monkeypatch):
+    for name, value in {"TORCHELASTIC_RUN_ID": "1", "RANK": "0", "WORLD_SIZE": "4"}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(TrainingError, match=r"4 process\(es\) were started by .*, the recipe asks for 1"):
+        check_machine(make_recipe())
+    check_machine(make_recipe(["trainer.devices=2", "trainer.nodes=2", "trainer.accelerator=cpu"]))
+
+
+def test_several_processes_are_refused_in_an_interactive_python(make_recipe, monkeypatch):
+    monkeypatch.setattr(sys, "ps1", ">>> ", raising=False)
+    check_machine(make_recipe())
+    with pytest.raises(TrainingError, match="cannot be started from a notebook"):
+        check_machine(make_recipe(["trainer.devices=2", "trainer.accelerator=cpu"]))
+
+
+def test_a_trained_network_is_not_replaced_when_only_its_best_checkpoint_was_kept(make_recipe, tmp_path):
+    (tmp_path / "best.ckpt").write_bytes(b"weights")
+    with pytest.raises(TrainingError, match=r"already holds a trained network, best\.ckpt\. Choose another --out"):
+        train(make_recipe(), tmp_path)
+    assert (tmp_path / "best.ckpt").read_bytes() == b"weights"
 
 
 def test_an_error_of_ours_is_not_dressed_up(make_recipe):

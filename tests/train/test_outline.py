@@ -61,6 +61,13 @@ def test_image_and_mask_move_together():
     assert not torch.equal(masks, unchanged((torch.zeros(1, 3, 48, 48), torch.zeros(1, 48, 48)))[1])
 
 
+def test_what_is_drawn_goes_to_the_device_of_the_images():
+    """The meta device knows shapes and devices only, and refuses to mix them as a GPU does."""
+    batch = torch.empty(2, 3, 64, 64, dtype=torch.uint8, device="meta"), torch.empty(2, 64, 64, device="meta")
+    images, masks = changed(batch, Changes(), torch.Generator().manual_seed(5), side_pixels=48)
+    assert (images.device.type, images.shape, masks.shape) == ("meta", (2, 3, 48, 48), (2, 24, 24))
+
+
 def test_changes_follow_from_the_generator_alone():
     batch = as_batch(disc(64, 0.25))
     first, second = (changed(batch, Changes(), torch.Generator().manual_seed(5)) for _ in range(2))
@@ -106,6 +113,25 @@ def test_a_folder_that_holds_a_run_is_not_overwritten(run_folder: Path):
     split = read_split(run_folder / "split.csv")
     with pytest.raises(TrainingError, match="already holds a run"):
         train_outline(split, run_folder / "masks", run_folder / "run", TINY)
+
+
+def test_a_finished_run_is_not_touched_by_a_resume(run_folder: Path):
+    run = run_folder / "run"
+    before = {path.name: path.read_bytes() for path in run.iterdir()}
+    with (run / LOG).open(newline="") as stream:
+        losses = [float(row["val_loss"]) for row in csv.DictReader(stream)]
+    rows = train_outline(read_split(run_folder / "split.csv"), run_folder / "masks", run, TINY, resume=True)
+    assert [row["val_loss"] for row in rows] == losses
+    assert {path.name: path.read_bytes() for path in run.iterdir()} == before
+
+
+def test_too_little_memory_is_one_line(tmp_path: Path, run_folder: Path):
+    def fill_memory(_: str) -> None:
+        raise MemoryError
+
+    split = read_split(run_folder / "split.csv")
+    with pytest.raises(TrainingError, match=r"^Out of memory: this machine .* No epoch was complete"):
+        train_outline(split, run_folder / "masks", tmp_path / "run", TINY, say=fill_memory)
 
 
 def test_a_resume_with_other_settings_is_refused(run_folder: Path):

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any, Final, Literal
 
 from dermalens.batch.errors import BatchError
-from dermalens.batch.storage import is_url, open_filesystem, reason_of, storage_failures, url_maker
+from dermalens.batch.storage import ARCHIVES, is_url, open_filesystem, reason_of, storage_failures, url_maker
 from dermalens.batch.walk import EVERYTHING, Entry, cut, matching, scanned
 from dermalens.core.files import IMAGE_SUFFIXES, is_image
 from dermalens.predict.sources import walk_images
@@ -49,7 +49,7 @@ def find_source(text: str, *, column: str = "path") -> Source:
     """What the words of the command line mean.
 
     Raises:
-        BatchError: there is nothing of that name, it is an image, a pipe or a web page, or cannot be read.
+        BatchError: there is nothing of that name, it is an image, a pipe, a web page or an archive, or cannot be read.
     """
     if not text:
         raise BatchError(f"The name of the source is empty. {NEEDED}.")
@@ -107,7 +107,7 @@ def _sha256(text: str, name: str) -> str:
     """Of a list.
 
     Raises:
-        BatchError: it is a pipe or a web page, or cannot be read.
+        BatchError: it is a pipe, a web page or an archive, or cannot be read.
     """
     if not is_url(name) and not os.path.isfile(name):  # noqa: PTH113  (as above)
         raise BatchError(f"{text} is no file; a list is read more than once. Save it as a file and name that.")
@@ -117,6 +117,9 @@ def _sha256(text: str, name: str) -> str:
         first = next(blocks, b"")
         if first.lstrip().lower().startswith(WEB_PAGE):
             raise BatchError(f"{text} is a web page, no list of paths. {NEEDED}.")
+        for scheme, (start, mark) in ARCHIVES.items():
+            if first[start:].startswith(mark):
+                raise BatchError(f"{text} is an archive, no list of paths. Name what is in it: {scheme}://::{name}")
         for block in chain([first], blocks):
             sha256.update(block)
     return sha256.hexdigest()

@@ -25,6 +25,9 @@ _FOREIGN_FAILURES: Final = (
 )
 """Errors of the storage packages that are no OSError, such as missing credentials; by module and name."""
 
+ARCHIVES: Final = {"zip": (0, b"PK\x03\x04"), "tar": (257, b"ustar")}
+"""fsspec's scheme for an archive, which it wants behind two colons, and what stands where in it."""
+
 
 def is_url(text: str) -> bool:
     """Whether it is for fsspec.
@@ -66,6 +69,9 @@ def open_filesystem(url: str, **options: Any) -> tuple[Any, str]:
             raise BatchError(
                 f"{scheme}:// is no storage that fsspec knows ({url}); known are file://, s3://, gs:// and others."
             ) from error
+        if scheme in ARCHIVES and "::" not in url:
+            archive = url.partition("://")[2]
+            raise BatchError(f"{url} names no archive. Name what is in it: {scheme}://::{archive}") from error
         raise BatchError(f"{url} cannot be opened: {reason_of(error)}.") from error
     return filesystem, str(path)
 

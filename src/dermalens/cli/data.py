@@ -56,6 +56,10 @@ def index(
     from dermalens.data.index import made_images, write_index
     from dermalens.data.sources import read_source
 
+    if out.resolve() == source.resolve():
+        raise typer.BadParameter(
+            "the index would replace the table that it is made of; name another.", param_hint="--out"
+        )
     listing = read_source(source, layout=layout)
     rows = listing.rows
     with counting(len(rows), "Opening images") as advance:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -46,9 +47,10 @@ def equip(  # noqa: PLR0913  (each is an option of the command)
     """
     from dermalens.cli.extras import needing
     from dermalens.cli.progress import counting
-    from dermalens.core.bundlefile import read_bundle
+    from dermalens.core.bundlefile import check_replaceable, read_bundle
 
     _check(split, gate_photos, masks, extra, outline)
+    check_replaceable(bundle)
     loaded, parts = read_bundle(bundle), list[tuple["Gate | Outline", bytes]]()
     if split and masks and gate_photos:
         parts.append(_fitted_gate(loaded, split, gate_photos, masks=masks, extra=extra))
@@ -57,18 +59,24 @@ def equip(  # noqa: PLR0913  (each is an option of the command)
             from dermalens.export.outline import read_outline_part
         parts.append(read_outline_part(outline))
     with needing("eval", "Fitting prediction sets"):
-        from dermalens.data.split import read_split
         from dermalens.export.equip import COVERAGE
         from dermalens.export.equip import equip as add
     fits_sets = split if coverage is not None or not parts else None
-    with counting(len(read_split(fits_sets).part("val")) if fits_sets else 0, "Classifying") as advance:
-        written = add(bundle, loaded, fits_sets, coverage=coverage or COVERAGE, parts=parts, advance=advance)
+    with counting(_images(loaded, fits_sets), "Classifying") as advance:
+        written = add(
+            bundle, loaded, fits_sets, coverage=COVERAGE if coverage is None else coverage, parts=parts, advance=advance
+        )
     if fits_sets:
         _show_sets(bundle, written.manifest)
-    for note, content in parts:
-        typer.echo(f"{bundle / note.file}: {len(content) / 1e6:.1f} MB, threshold {note.threshold:g}")
-        for kind, figure in note.measured.items():
-            typer.echo(f"  {kind}: {figure.value or 0:.4f} of {figure.n}")
+    _show_parts(bundle, parts)
+
+
+def _images(loaded: Loaded, split: Path | None) -> int:
+    """How many a bundle is calibrated on; without a split none."""
+    from dermalens.core.bundle import held_out_fold
+    from dermalens.data.split import read_split
+
+    return 0 if split is None else len(read_split(split).held_out(held_out_fold(loaded.manifest)))
 
 
 def _check(
@@ -101,12 +109,21 @@ def _fitted_gate(loaded: Loaded, split: Path, photos: Path, *, masks: Path, extr
         return fit_gate(Classifier(loaded, open_sessions(loaded)), data, advance=advance)
 
 
+def _show_parts(bundle: Path, parts: Sequence[tuple[Gate | Outline, bytes]]) -> None:
+    from dermalens.cli.outline import shown
+
+    for note, content in parts:
+        typer.echo(f"{bundle / note.file}: {len(content) / 1e6:.1f} MB, threshold {note.threshold:g}")
+        for kind, figure in note.measured.items():
+            typer.echo(f"  {kind}: {shown(figure.value)} of {figure.n}")
+
+
 def _show_sets(bundle: Path, manifest: Manifest) -> None:
     conformal, prevalence = manifest.conformal, manifest.prevalence
     if conformal is None or prevalence is None:
         return
     typer.echo(f"{bundle}: prediction sets at {100 * conformal.coverage:g} % coverage, prevalence {prevalence:.3f}")
-    thresholds = zip(manifest.classes, conformal.thresholds, strict=True)
-    always = [code for code, threshold in thresholds if threshold == 0]
+    found = zip(manifest.classes, conformal.thresholds, conformal.n, strict=True)
+    always = [f"{code} ({n} validation images)" for code, threshold, n in found if threshold == 0]
     if always:
-        typer.echo(f"  in every set, as validation has too few images of them: {', '.join(always)}")
+        typer.echo(f"  in every set, by too few images or probabilities next to nothing: {', '.join(always)}")

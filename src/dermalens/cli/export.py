@@ -84,10 +84,12 @@ def _target(runs: Sequence[Path], out: Path | None) -> Path:
 
 
 def _say(bundle: Bundle, differences: Mapping[str, float], target: Path, split: Path | None) -> None:
+    from dermalens.core.bundle import HALF_WEIGHTS_CHANGE
+
     megabytes = sum(len(graph) for graph in bundle.graphs.values()) / 1e6
     difference = max(differences.values())
     typer.echo(f"{target}: {megabytes:.1f} MB, largest difference from the checkpoint {difference:.1e}")
-    change = bundle.manifest.provenance.training.get("largest_change_by_half_weights")
+    change = bundle.manifest.provenance.training.get(HALF_WEIGHTS_CHANGE)
     if change is not None:
         typer.echo(f"  weights in 16 bits: a class probability changes by {float(change):.1e} at most on these images")
     if len(differences) > 1:

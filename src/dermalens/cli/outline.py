@@ -93,8 +93,17 @@ def judge(
 
 def _show(figures: Mapping[str, Measured]) -> None:
     for name, figure in figures.items():
-        low, high = figure.low or 0.0, figure.high or 0.0
-        typer.echo(f"  {name} {figure.value or 0.0:.4f} ({low:.4f} to {high:.4f}), {figure.n} images")
+        interval = f"{shown(figure.low)} to {shown(figure.high)}"
+        typer.echo(f"  {name} {shown(figure.value)} ({interval}), {figure.n} images")
+
+
+def shown(value: float | None) -> str:
+    """A figure for people, with four decimals.
+
+    >>> shown(0.5), shown(None)
+    ('0.5000', 'not defined')
+    """
+    return "not defined" if value is None else f"{value:.4f}"
 
 
 def _say(line: str) -> None:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from dermalens.core.bundle import Manifest
     from dermalens.predict.similar import Similar
 
 Bundle = Annotated[Path | None, typer.Option(metavar="PATH", help="A bundle other than the packaged one.")]
@@ -38,7 +37,7 @@ def build(
     typer.echo("The file holds their ids and labels: treat it as you treat those.", err=True)
 
 
-def similar(
+def similar(  # noqa: PLR0913  (each is an option of the command)
     image: Annotated[Path, typer.Argument(metavar="IMAGE", help="The image to find similar cases for.")],
     gallery: Annotated[
         Path, typer.Option(metavar="FILE", help="A gallery of `dermalens gallery build`; it holds ids and labels.")
@@ -46,32 +45,42 @@ def similar(
     count: Annotated[int, typer.Option(min=1, help="How many of the nearest are shown.")] = 16,
     bundle: Bundle = None,
     as_json: Annotated[bool, typer.Option("--json", help="The result as JSON.")] = False,
+    anyway: Annotated[bool, typer.Option("--anyway", help="Also for an image that cannot be judged.")] = False,
 ) -> None:
     """Show the labelled images of a gallery that are most similar to an image, and which share of them is malignant.
 
-    Similar means that the model sees them alike. For research and education; not a medical device.
+    Similar means that the model sees them alike. An image that `predict` abstains on has no similar cases. For research
+    and education; not a medical device.
     """
     from dermalens.predict.classifier import load
-    from dermalens.predict.embed import embedding_of
     from dermalens.predict.similar import malignant_share
     from dermalens.predict.similar_file import read_gallery
 
     classifier, cases = load(bundle), read_gallery(gallery)
     cases.check_made_with(classifier.manifest)
-    found = cases.nearest(embedding_of(classifier, image), count)
+    prediction = classifier.predict(image)
+    refused = prediction.reasons if prediction.decision == "abstain" and not anyway else ()
+    embedding = prediction.embedding
+    found = [] if refused or embedding is None else cases.nearest(embedding, count)
     if as_json:
         content = {
             "image": str(image),
-            "similar": [one.as_dict() for one in found],
-            "malignant_share": malignant_share(found),
+            "similar": None if refused else [one.as_dict() for one in found],
+            "malignant_share": None if refused else malignant_share(found),
             "limits": classifier.manifest.limits,
+            "refused": list(refused),
         }
         typer.echo(json.dumps(content, ensure_ascii=False))
         return
-    typer.echo("\n".join(_lines(image, found, classifier.manifest)))
+    lines = _refused(image, refused) if refused else _lines(image, found)
+    typer.echo("\n".join([*lines, *classifier.manifest.limits]))
 
 
-def _lines(image: Path, found: Sequence[Similar], manifest: Manifest) -> list[str]:
+def _refused(image: Path, reasons: Sequence[str]) -> list[str]:
+    return [f"{image}: no similar cases, as this picture cannot be judged; --anyway shows them.", *reasons]
+
+
+def _lines(image: Path, found: Sequence[Similar]) -> list[str]:
     from dermalens.cli.lesion_words import case_words
 
     malignant = sum(one.is_malignant for one in found)
@@ -79,5 +88,4 @@ def _lines(image: Path, found: Sequence[Similar], manifest: Manifest) -> list[st
         f"{image}: {malignant} of the {len(found)} most similar images are malignant",
         *(f"  {case_words(one)}" for one in found),
         "Cosine distance of what the model sees; 0 is the same image.",
-        *manifest.limits,
     ]

@@ -19,6 +19,16 @@ FORMAT_VERSION: Final = 3
 
 MANIFEST_NAME = "bundle.json"
 
+FOLD: Final = "fold"
+"""Key of `Provenance.training`: the fold that was held out in the place of the val part."""
+
+FOLDS_SHA256: Final = "folds_sha256"
+"""Key of `Provenance.training` beside `FOLD`: what the folds are known by."""
+
+HALF_WEIGHTS_CHANGE: Final = "largest_change_by_half_weights"
+"""Key of `Provenance.training` in a bundle with 16-bit weights: by how much they change a class probability before
+calibration, at most, on the images of the parity check."""
+
 View = Literal["identity", "flip", "turn_90", "turn_180", "turn_270", "flip_90", "flip_180", "flip_270"]
 """A dihedral view: `turn_X` rotates counter-clockwise by X degrees; `flip` mirrors left to right, then turns."""
 
@@ -84,7 +94,7 @@ class Conformal(_Part):
     coverage: float = Field(gt=0, lt=1)
     """Share of the images of each class whose set is to hold that class."""
     thresholds: list[float]
-    """[K]; 0 for a class with too few validation images to say: it is in every set."""
+    """[K]; 0 for a class with too few validation images to say, or that the model hardly sees: it is in every set."""
     n: list[int]
     """[K] validation images of each class."""
 
@@ -167,7 +177,7 @@ class Manifest(_Part):
     outline: Outline | None = None
     conformal: Conformal | None = None
     prevalence: float | None = Field(default=None, gt=0, lt=1)
-    """Malignant share that the calibrated probabilities assume: their mean over the validation images."""
+    """Malignant share that the calibrated probabilities assume, found on the validation images."""
     provenance: Provenance
     metrics: dict[str, Measured]
     """On the test part, after calibration."""
@@ -217,3 +227,9 @@ class Manifest(_Part):
                 f"combiner needs {classes} rows of {inputs} weights ({len(self.members)} members with {classes} "
                 f"classes) and {classes} biases"
             )
+
+
+def held_out_fold(manifest: Manifest) -> int | None:
+    """The fold of its split that a bundle was calibrated on; None for the val part."""
+    fold = manifest.provenance.training.get(FOLD)
+    return None if fold is None else int(fold)

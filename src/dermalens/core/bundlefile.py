@@ -129,7 +129,7 @@ def write_bundle(folder: Path, manifest: Manifest, graphs: Mapping[str, bytes]) 
             that is full or read-only.
     """
     _check_complete(manifest, graphs)
-    _check_replaceable(folder)
+    check_replaceable(folder)
     manifest = manifest.model_copy(update={"format_version": FORMAT_VERSION})
     content = (manifest.model_dump_json(indent=2) + "\n").encode()
     try:
@@ -147,8 +147,12 @@ def _check_complete(manifest: Manifest, graphs: Mapping[str, bytes]) -> None:
         _check_graph(graphs[part.file], part, where=part.file)
 
 
-def _check_replaceable(folder: Path) -> None:
-    """Only a missing folder, an empty one or a bundle may be replaced; nobody's notes are deleted."""
+def check_replaceable(folder: Path) -> None:
+    """Only a missing folder, an empty one or a bundle may be replaced; nobody's notes are deleted.
+
+    Raises:
+        BundleError: the folder holds anything else; said before hours of work as well as before the writing.
+    """
     if not os.path.lexists(folder):
         return
     if folder.is_symlink() or not folder.is_dir():

@@ -66,6 +66,8 @@ def _fields(content: memoryview) -> Iterator[tuple[int, int | memoryview]]:
     position = 0
     while position < len(content):
         key, position = _varint(content, position)
+        if key >= 1 << 32:  # other readers of protobuf drop what is above and would see another field
+            raise BundleError("not an ONNX file: a field number is too large")
         field, wire = key >> 3, key & 7
         if wire == _VARINT:
             value, position = _varint(content, position)

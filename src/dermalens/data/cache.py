@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -100,7 +102,9 @@ def _settle(folder: Path, reduction: Reduction) -> None:
 
 
 def _file_name(row: Row) -> Path:
-    return Path(plain_name(row.source or "images"), f"{plain_name(row.image_id)}.jpg")
+    """Named by its origin too: two data sets may call their source and their images alike."""
+    origin = hashlib.sha256(os.fsencode(row.path)).hexdigest()[:8]
+    return Path(plain_name(row.source or "images"), f"{plain_name(row.image_id)}-{origin}.jpg")
 
 
 def _refuse_same_name(rows: Sequence[Row], targets: Sequence[Path]) -> None:
@@ -127,7 +131,7 @@ def _write_all(rows: Sequence[Row], targets: Sequence[Path], *, reduction: Reduc
             return f"{row.image_id} ({str(error).partition(';')[0]})"
         return None
 
-    missing = [pair for pair in zip(rows, targets, strict=True) if not _is_there(pair[1])]
+    missing = [pair for pair in zip(rows, targets, strict=True) if not _is_there(Path(pair[0].path), pair[1])]
     already = len(rows) - len(missing)
     advance(already)
     failed = [problem for problem in in_threads(write, missing, advance) if problem]
@@ -136,13 +140,18 @@ def _write_all(rows: Sequence[Row], targets: Sequence[Path], *, reduction: Reduc
     return already
 
 
-def _is_there(file: Path) -> bool:
-    """A file without content is what a power cut leaves."""
-    return file.is_file() and file.stat().st_size > 0
+def _is_there(source: Path, target: Path) -> bool:
+    """A file without content is what a power cut leaves; one of another time is of an original that was changed."""
+    if not target.is_file() or not source.is_file():
+        return False
+    found = target.stat()
+    return found.st_size > 0 and int(found.st_mtime) == int(source.stat().st_mtime)
 
 
 def _write(source: Path, target: Path, reduction: Reduction) -> None:
+    """A copy has the time of its original, as far as the file system keeps it."""
     write_whole(target, reduced_bytes(read_file(source), reduction))
+    os.utime(target, (source.stat().st_atime, int(source.stat().st_mtime)))
 
 
 def reduced_bytes(data: bytes, reduction: Reduction) -> bytes:

@@ -123,7 +123,7 @@ def _link(source: Path, target: Path) -> None:
     """A relative link, so that folders and images may move together."""
     try:
         target.symlink_to(os.path.relpath(source.resolve(), target.parent))
-    except (OSError, NotImplementedError) as error:
+    except (OSError, NotImplementedError, ValueError) as error:  # ValueError: another drive of Windows
         raise DataError(f"Links cannot be made in {target.parent}: {error}. Copy the images with --copy.") from error
 
 

@@ -32,7 +32,10 @@ _MADE = re.compile(r"_made\d+$")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One labelled image. `path` is absolute in memory; "" and None stand for not known."""
+    """One labelled image. `path` is absolute in memory; "" and None stand for not known.
+
+    An image whose lesion is not known counts as a lesion of its own: its `lesion_id` is its `image_id`.
+    """
 
     image_id: str
     path: str
@@ -63,8 +66,10 @@ def write_index(rows: Iterable[Row], target: Path) -> None:
     """Write `rows` as CSV with paths relative to the folder of `target`, whole or not at all.
 
     Raises:
-        DataError: a name that does not end in .csv, or the folder cannot be made or written to.
+        DataError: a name that does not end in .csv or is that of another table, or the folder cannot be made or
+            written to.
     """
+    _refuse_foreign(target)
     if target.suffix.lower() != ".csv":  # `split.json` would be overwritten by the note of the split
         raise DataError(f"{target} given; an index or a split is written as CSV. Give --out a name that ends in .csv.")
     try:
@@ -72,6 +77,17 @@ def write_index(rows: Iterable[Row], target: Path) -> None:
         write_whole(target, _as_csv(rows, target.resolve().parent))
     except OSError as error:
         raise cannot_write(target, error) from error
+
+
+def _refuse_foreign(target: Path) -> None:
+    """An index may take the place of an index, never that of somebody's own table."""
+    try:
+        with target.open("rb") as stream:
+            first = stream.readline(1000)
+    except OSError:  # most often there is none
+        return
+    if first.strip() and first.decode("utf-8-sig", "replace").strip() != ",".join(COLUMNS):
+        raise DataError(f"{target} is there and is no index. Choose another name with --out.")
 
 
 def cannot_write(target: Path, error: OSError) -> DataError:
@@ -100,7 +116,10 @@ def _relative(path: str, folder: Path, places: dict[str, str]) -> str:
     if name in ("", ".", ".."):
         return Path(os.path.relpath(path, folder)).as_posix()
     if place not in places:
-        seen = Path(os.path.relpath(place or ".", folder)).as_posix()
+        try:
+            seen = Path(os.path.relpath(place or ".", folder)).as_posix()
+        except ValueError:  # on another drive of Windows
+            seen = Path(place).as_posix()
         places[place] = "" if seen == "." else f"{seen}/"
     return places[place] + name
 
@@ -161,7 +180,7 @@ def _parse(values: Sequence[str], folder: Path, known: _Known, where: str) -> Ro
             image_id=image_id,
             path=_absolute(path, folder, known.places),
             label=known.words.setdefault(label, label),
-            lesion_id=known.words.setdefault(lesion_id, lesion_id),
+            lesion_id=known.words.setdefault(lesion_id or image_id, lesion_id or image_id),
             age_years=known.ages.setdefault(age, float(age)) if age else None,
             sex=known.words.setdefault(sex, sex),
             site=known.words.setdefault(site, site),

@@ -30,6 +30,10 @@ class Split:
         """The rows of one part."""
         return [row for row in self.rows if row.part == name]
 
+    def held_out(self, fold: int | None) -> list[Row]:
+        """The rows that training does not learn from and may be calibrated on: a fold, or the val part without one."""
+        return self.part("val") if fold is None else [row for row in self.rows if row.fold == fold]
+
 
 def split_rows(
     rows: Sequence[Row], *, shares: Mapping[str, float] = DEFAULT_SHARES, folds: int = 0, seed: int = 0
@@ -111,7 +115,7 @@ def parse_shares(text: str) -> dict[str, float]:
 
 
 def _check_enough(label: str, lesions: Sequence[str], shares: Mapping[str, float], folds: int) -> None:
-    needed = max(sum(share > 0 for share in shares.values()), folds)
+    needed = max(sum(share > 0 for share in shares.values()), folds + (folds > 0 and shares["test"] > 0))
     if len(lesions) < needed:
         raise DataError(
             f"{label} has {len(lesions)} lesion(s), fewer than the {needed} that this split needs: "
@@ -131,6 +135,7 @@ def _lesions_by_label(rows: Iterable[Row]) -> dict[str, list[str]]:
 
 
 def _allot(lesions: Sequence[str], images: Mapping[str, int], shares: Mapping[str, float]) -> dict[str, str]:
+    """The name for each lesion: that which lacks most images; every name gets one where there are enough lesions."""
     total = sum(images[lesion] for lesion in lesions)
     missing = {name: share * total for name, share in shares.items()}
     chosen: dict[str, str] = {}
@@ -138,6 +143,9 @@ def _allot(lesions: Sequence[str], images: Mapping[str, int], shares: Mapping[st
         name = max(missing, key=lambda candidate: missing[candidate])
         chosen[lesion] = name
         missing[name] -= images[lesion]
+    for name in (name for name, share in shares.items() if share > 0 and name not in chosen.values()):
+        fullest = Counter(chosen.values()).most_common(1)[0][0]
+        chosen[next(lesion for lesion in reversed(lesions) if chosen[lesion] == fullest)] = name
     return chosen
 
 

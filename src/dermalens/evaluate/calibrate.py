@@ -7,11 +7,12 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize, minimize_scalar
-from scipy.special import log_softmax
+from scipy.optimize import brentq, minimize, minimize_scalar
+from scipy.special import expit, log_softmax
 
 from dermalens.core.bundle import Calibration, Measured, OperatingPoint
 from dermalens.core.errors import DataError
+from dermalens.core.prevalence import shift_to_prevalence
 from dermalens.evaluate.bootstrap import interval, lesion_draws
 from dermalens.evaluate.predictions import Labels, Logits, Truth
 
@@ -19,6 +20,9 @@ Method = Literal["none", "temperature", "vector"]
 
 VECTOR_PENALTY = 0.01
 """Keeps the scale and shift of classes with a dozen images near those of the others."""
+
+CLINIC = 0.05
+"""Malignant share at which shifted probabilities are right in the mean: between those of practices and clinics."""
 
 TARGET_SENSITIVITIES = {"sensitivity_90": 0.90, "sensitivity_95": 0.95}
 
@@ -92,6 +96,31 @@ def operating_points(
         _point(name, _threshold(malignant_probability[malignant], target), malignant_probability, malignant, samples)
         for name, target in TARGET_SENSITIVITIES.items()
     ]
+
+
+def assumed_prevalence(malignant_probability: NDArray[np.float64], malignant: NDArray[np.bool_]) -> float:
+    """The malignant share that the probabilities [images] assume, 0 to 1, from images of which `malignant` are.
+
+    It is the share from which they must be shifted to `CLINIC`, so that in a population with so many malignant lesions
+    (the images, weighted) their mean comes to it. Without a prior correction that is about the share of the images
+    themselves; a correction moves it, but not by its own amount, as the temperature is fitted again after it.
+
+    Raises:
+        DataError: the images are all malignant, or all benign.
+    """
+    if malignant.all() or not malignant.any():
+        raise DataError("The malignant share needs malignant and benign images in the validation part.")
+    share = float(malignant.mean())
+    weights = np.where(malignant, CLINIC / share, (1 - CLINIC) / (1 - share))
+
+    def excess(log_odds: float) -> float:
+        shifted = shift_to_prevalence(malignant_probability, float(expit(log_odds)), CLINIC)
+        return float(np.average(shifted, weights=weights)) - CLINIC
+
+    low, high = -12.0, 12.0
+    if not excess(low) > 0 > excess(high):  # all sure of themselves: no shift moves them
+        return share
+    return float(expit(brentq(excess, low, high)))
 
 
 def _threshold(scores: NDArray[np.float64], target: float) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import Final
 
-from dermalens.core.bundle import Manifest, Measured, OperatingPoint
+from dermalens.core.bundle import HALF_WEIGHTS_CHANGE, Manifest, Measured, OperatingPoint
 from dermalens.core.statements import INTENDED_USE
 from dermalens.evaluate.card_report import Judged, report_sections
 from dermalens.evaluate.document import Block, Bullets, Document, Section, Table
@@ -183,7 +183,7 @@ def _export_command(manifest: Manifest) -> str:
         "--version": manifest.version,
     }
     runs = ["RUN"] * (1 if manifest.combiner != "mean" else len(manifest.members))
-    half = ["--half"] if "largest_change_by_half_weights" in training else []
+    half = ["--half"] if HALF_WEIGHTS_CHANGE in training else []
     chosen = [part for option, value in options.items() for part in (option, value)]
     return shlex.join(["dermalens", "export", *runs, "--out", "BUNDLE", *chosen, *half])
 

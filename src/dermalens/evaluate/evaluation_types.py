@@ -119,7 +119,8 @@ class ConformalClass:
 
     threshold: float
     always: bool
-    """The threshold is 0: validation had too few images of the class, so that it is in every set."""
+    """The threshold is 0, so that the class is in every set: validation had too few images of it, or the model gives
+    some of them next to nothing."""
     validation_images: int
     coverage: Measured
     """Share of the images of the class whose set holds it."""

@@ -37,7 +37,8 @@ _ROUNDING: Final = 1e-6
 _IMAGE_COLUMNS: Final = ("image", "image_id")
 _BESIDE: Final = frozenset(
     "lesion_id label given malignant_probability decision "  # ours
-    "diagnosis operating_point bundle_sha256 heatmap reasons recommendation error".split()  # of `predict --csv`
+    "diagnosis operating_point bundle_sha256 heatmap reasons recommendation error "  # of `predict --csv`
+    "lesion_image_score lesion_image_accepted outline_picture similar_malignant_share notes".split()
 )
 """Columns that say nothing which the probabilities do not; they are passed over."""
 

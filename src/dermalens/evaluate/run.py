@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from dermalens.core.bundlefile import check_replaceable
 from dermalens.core.errors import DataError
 from dermalens.core.prevalence import check_prevalence
 from dermalens.data.index import Row
@@ -72,6 +73,7 @@ def run_evaluation(order: Order, bar: Bar) -> Findings:
     others = [load(order.against)] if order.against else []
     if order.record:
         check_own_split(classifier.bundle, order.index)
+        check_replaceable(order.bundle or DEFAULT_BUNDLE)
     seen = [
         check_unseen(one.manifest, order.index, rows, part=order.part, allow_seen=order.allow_seen)
         for one in (classifier, *others)
@@ -79,10 +81,11 @@ def run_evaluation(order: Order, bar: Bar) -> Findings:
     make_folder(order.out)
     asked = replace(order.asked, galleries=order.out / GALLERIES, against=others[0] if others else None)
     findings, answers = find(classifier, rows, _subject(classifier, order, seen[0]), asked, bar)
-    if order.record:
-        findings = _recorded(findings, classifier, order)
     write_report(findings, order.out)
     _write_predictions(answers, order.out)
+    if order.record:  # last, as a bundle that cannot be written must not cost the report
+        findings = _recorded(findings, classifier, order)
+        write_report(findings, order.out)
     return findings
 
 

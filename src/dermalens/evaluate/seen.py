@@ -7,11 +7,12 @@ ones; and images of other sources, which are new to it if their index names the 
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from dermalens.core.bundle import Manifest
+from dermalens.core.bundle import Manifest, held_out_fold
 from dermalens.core.errors import DataError, name_some
 from dermalens.data.index import Row, read_index
 from dermalens.data.split import split_sha256
@@ -25,6 +26,12 @@ _USED_FOR = {
     "val": "its best epoch, calibration and thresholds were chosen on them",
     "all": "the bundle learned from most of them",
 }
+
+_USED_WITH_FOLD = "it learned from all of them but its fold, on which its best epoch and thresholds were chosen"
+
+_ISIC_NUMBER = re.compile(r"ISIC_(\d{7})")
+_OF_HAM10000 = range(24306, 34321)
+"""The numbers of its images, which other releases of ISIC have under the same ids."""
 
 
 def check_unseen(
@@ -50,7 +57,8 @@ def _known(manifest: Manifest, index: Path, rows: Sequence[Row], part: str) -> t
     if split_sha256(read_index(index)) == own:
         if part == "test":
             return False, "The test part of the split that the bundle was trained on (same hash)."
-        return True, f"These {len(rows)} images are the part {part} of the bundle's own split: {_USED_FOR[part]}."
+        use = _USED_FOR[part] if held_out_fold(manifest) is None else _USED_WITH_FOLD
+        return True, f"These {len(rows)} images are the part {part} of the bundle's own split: {use}."
     learned = _learned_from(manifest, rows)
     if learned:
         return True, (
@@ -65,6 +73,14 @@ def _known(manifest: Manifest, index: Path, rows: Sequence[Row], part: str) -> t
 
 
 def _learned_from(manifest: Manifest, rows: Sequence[Row]) -> Counter[str]:
-    """Images of each source that is among the data of the bundle, whose lines begin with the name of the source."""
+    """Images of each data set that is among the data of the bundle, whose lines begin with the name of the set."""
     names = {line.partition(":")[0] for line in manifest.provenance.data}
-    return Counter(row.source for row in rows if row.source in names)
+    if "ISIC2018" in names:
+        names.add("HAM10000")
+    return Counter(name for name in map(_data_set, rows) if name in names)
+
+
+def _data_set(row: Row) -> str:
+    """Where an image comes from: HAM10000 by its number, whatever its index calls the source."""
+    number = _ISIC_NUMBER.match(row.image_id)
+    return "HAM10000" if number and int(number[1]) in _OF_HAM10000 else row.source

@@ -6,13 +6,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-
-from dermalens.core.bundle import Calibration, Gate, Manifest, Outline
+from dermalens.core.bundle import FOLDS_SHA256, Calibration, Gate, Manifest, Outline, held_out_fold
 from dermalens.core.bundlefile import Bundle, write_bundle
 from dermalens.core.decision import calibrate
+from dermalens.core.errors import DataError
 from dermalens.core.statements import limits_at_gate
-from dermalens.data.split import read_split
+from dermalens.data.index import Row
+from dermalens.data.split import Split, folds_sha256, read_split
+from dermalens.evaluate.calibrate import assumed_prevalence
 from dermalens.evaluate.conformal import fit_conformal
 from dermalens.evaluate.judge import logits_of
 from dermalens.evaluate.predictions import Labels, Logits, malignant_mask, truth_of
@@ -39,7 +40,8 @@ def equip(  # noqa: PLR0913  (options go by keyword)
     What is not given stays as it is; the limits say whether there is a gate.
 
     Raises:
-        DataError: `split` is not the split that the bundle was trained on, or a coverage that is not a share.
+        DataError: `split` is not the split that the bundle was trained on or has other folds, or a coverage that is no
+            share.
     """
     update: dict[str, Any] = {"gate" if isinstance(note, Gate) else "outline": note for note, _ in parts}
     if split is not None:
@@ -54,10 +56,18 @@ def _from_validation(
     bundle: Bundle, split: Path, coverage: float, advance: Callable[[int], None] | None
 ) -> dict[str, Any]:
     check_own_split(bundle, split)
-    manifest, rows = bundle.manifest, read_split(split).part("val")
+    manifest = bundle.manifest
+    rows = _held_out(manifest, read_split(split))
     logits = logits_of(Classifier(bundle, open_sessions(bundle)), rows, advance=advance)
     labels = truth_of(rows, manifest.classes).labels
     return fitted_fields(manifest, manifest.calibration, logits, labels, coverage=coverage)
+
+
+def _held_out(manifest: Manifest, split: Split) -> list[Row]:
+    fold, folds = held_out_fold(manifest), manifest.provenance.training.get(FOLDS_SHA256)
+    if fold is not None and folds != folds_sha256(split.rows):
+        raise DataError("The split has other folds than the bundle was trained with. Name the one it was trained on.")
+    return split.held_out(fold)
 
 
 def fitted_fields(
@@ -68,5 +78,5 @@ def fitted_fields(
     malignant = probabilities[:, malignant_mask(manifest)].sum(axis=1)
     return {
         "conformal": fit_conformal(probabilities, labels, coverage=coverage),
-        "prevalence": round(float(np.mean(malignant)), 6),
+        "prevalence": round(assumed_prevalence(malignant, malignant_mask(manifest)[labels]), 6),
     }

@@ -42,7 +42,7 @@ def read_run(folder: Path) -> Run:
         recipe = Recipe.model_validate_json(json.dumps(notes["recipe"]))
         classifier = trained_network(recipe, checkpoint)
     except (KeyError, ValidationError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        reason = str(error).strip().splitlines()[0]
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ExportError(
             f"{folder} is damaged or from another version of DermaLens: {reason}. Train again."
         ) from error

@@ -65,7 +65,7 @@ def fit_gate(
     fitted = on_common_scale(fit(lesions, others), judged[LESIONS])
     content = gate_to_onnx(fitted)
     check_gate_parity(content, fitted, np.concatenate([judged[LESIONS], others]))
-    scores = {kind: fitted.scores(embeddings) for kind, embeddings in judged.items()}
+    scores = {kind: fitted.scores(found) if len(found) else np.empty(0) for kind, found in judged.items()}
     threshold = threshold_for(scores[LESIONS])
     note = Gate(
         file=GATE_NAME,

@@ -144,7 +144,7 @@ def export_outline(
     _check_difference(difference)
     drawn = draw_rows(session, rows, masks, spec, advance=advance)
     threshold = choose_threshold(drawn, THRESHOLDS)
-    write_whole(folder / GRAPH_NAME, content)
+    _write(folder / GRAPH_NAME, content)
     note = Outline(
         file=GRAPH_NAME,
         sha256=hashlib.sha256(content).hexdigest(),
@@ -164,8 +164,11 @@ def read_outline_part(folder: Path) -> tuple[Outline, bytes]:
     try:
         note = Outline.model_validate_json((folder / NOTE_NAME).read_bytes())
         content = (folder / GRAPH_NAME).read_bytes()
-    except FileNotFoundError as error:
-        raise ExportError(f"{folder} has no {NOTE_NAME} and {GRAPH_NAME}: dermalens outline export {folder}") from error
+    except OSError as error:
+        raise ExportError(
+            f"{folder} has no {NOTE_NAME} and {GRAPH_NAME} that can be read ({error.strerror}): name the folder of a "
+            "run that was exported with dermalens outline export"
+        ) from error
     except ValidationError as error:
         raise ExportError(f"{folder / NOTE_NAME} is no note of an outline. Export the run again.") from error
     if hashlib.sha256(content).hexdigest() != note.sha256:
@@ -203,4 +206,13 @@ def _titled(part: str, figures: dict[str, Measured]) -> dict[str, Measured]:
 
 
 def _write_note(folder: Path, note: Outline) -> None:
-    write_whole(folder / NOTE_NAME, (note.model_dump_json(indent=2) + "\n").encode())
+    _write(folder / NOTE_NAME, (note.model_dump_json(indent=2) + "\n").encode())
+
+
+def _write(file: Path, content: bytes) -> None:
+    try:
+        write_whole(file, content)
+    except OSError as error:
+        raise ExportError(
+            f"Cannot write {file}: {error.strerror}. Give the run folder room and leave to write."
+        ) from error

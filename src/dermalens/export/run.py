@@ -13,7 +13,10 @@ import numpy as np
 from scipy.special import softmax
 
 from dermalens.core.bundle import (
+    FOLD,
+    FOLDS_SHA256,
     FORMAT_VERSION,
+    HALF_WEIGHTS_CHANGE,
     Calibration,
     Combiner,
     Manifest,
@@ -23,8 +26,8 @@ from dermalens.core.bundle import (
     Provenance,
     View,
 )
-from dermalens.core.bundlefile import Bundle, write_bundle
-from dermalens.core.decision import calibrate
+from dermalens.core.bundlefile import Bundle, check_replaceable, write_bundle
+from dermalens.core.decision import DECIMALS, calibrate
 from dermalens.core.errors import DataError, ExportError
 from dermalens.core.statements import INTENDED_USE, citations, limits_for, weights_licence
 from dermalens.core.taxonomy import malignant_of
@@ -40,7 +43,6 @@ from dermalens.export.half import with_half_weights
 from dermalens.export.parity import LEAST_IMAGES, check_parity
 from dermalens.predict.classifier import Classifier, open_sessions
 from dermalens.predict.session import Session, Squares
-from dermalens.train.recipe import Recipe
 
 VIEWS: Final[Mapping[int, tuple[View, ...]]] = {
     1: ("identity",),
@@ -52,8 +54,6 @@ VIEWS: Final[Mapping[int, tuple[View, ...]]] = {
 
 ONLY_MEMBER: Final = "model"
 """Its graph is `model.onnx`."""
-HALF_NOTE: Final = "largest_change_by_half_weights"
-"""Key of `Provenance.training`: of a class probability before calibration, on the images of the parity check."""
 DEFAULT_POINT: Final = "sensitivity_95"
 """A missed cancer weighs more than a needless visit, so the stricter of the two points is the default."""
 
@@ -109,11 +109,13 @@ def export_members(
     Raises:
         ExportError: a graph that differs from its checkpoint; then nothing is written.
         DataError: the split cannot be read or is not the one that the runs were trained on.
+        BundleError: the target holds anything but a bundle.
     """
+    check_replaceable(target)
     runs = {name: _at_side(run, options.side_pixels) for name, run in runs.items()}
     first = next(iter(runs.values()))
     split = _split_of(first, options)
-    rows = validation_rows(first.recipe, split)
+    rows = split.held_out(first.recipe.data.fold)
     spec = first.recipe.preprocess
     graphs = {f"{name}.onnx": to_onnx(run.classifier, spec.side_pixels) for name, run in runs.items()}
     draft = _bundle(graphs, _draft(runs, graphs, joined, options))
@@ -126,7 +128,7 @@ def export_members(
         graphs = {file: with_half_weights(graph) for file, graph in graphs.items()}
         draft = _bundle(graphs, _draft(runs, graphs, joined, options))
         sessions = open_sessions(draft)
-        draft = _noted(draft, {HALF_NOTE: _rounding(whole, Classifier(draft, sessions), squares)})
+        draft = _noted(draft, {HALF_WEIGHTS_CHANGE: _rounding(whole, Classifier(draft, sessions), squares)})
     update = _fitted(Classifier(draft, sessions), rows, options)
     return write_bundle(target, draft.manifest.model_copy(update=update), graphs), differences
 
@@ -175,12 +177,6 @@ def _split_of(run: Run, options: ExportOptions) -> Split:
     return split
 
 
-def validation_rows(recipe: Recipe, split: Split) -> list[Row]:
-    """The rows that training held out: the val part, or the recipe's fold."""
-    fold = recipe.data.fold
-    return split.part("val") if fold is None else [row for row in split.rows if row.fold == fold]
-
-
 def _bundle(graphs: Mapping[str, bytes], manifest: Manifest) -> Bundle:
     content = manifest.model_dump_json().encode()
     return Bundle(manifest, graphs, hashlib.sha256(content).hexdigest())
@@ -217,7 +213,8 @@ def _fitted(classifier: Classifier, rows: Sequence[Row], options: ExportOptions)
     logits = logits_of(classifier, rows)
     calibration = fit(options.calibration, logits, truth.labels, correction=options.prior_correction)
     malignant = malignant_mask(classifier.manifest)
-    score = calibrate(logits, calibration)[:, malignant].sum(axis=1)
+    shown = calibrate(logits, calibration).round(DECIMALS)  # what decisions are made of
+    score = shown[:, malignant].sum(axis=1).round(DECIMALS)
     return {
         "calibration": calibration,
         "operating_points": operating_points(score, malignant[truth.labels], truth),
@@ -239,8 +236,14 @@ def _provenance(runs: Mapping[str, Run], recipe: str, prior_correction: float) -
         data=citations(sources),
         data_licence=weights_licence(sources),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        training={**training, "prior_correction": prior_correction},
+        training={**training, **_fold(first), "prior_correction": prior_correction},
     )
+
+
+def _fold(run: Run) -> dict[str, str | int]:
+    """What was held out, where that is no val part."""
+    fold = run.recipe.data.fold
+    return {} if fold is None else {FOLD: fold, FOLDS_SHA256: str(run.notes.get("folds_sha256"))}
 
 
 def _training(run: Run) -> dict[str, str | int | float]:

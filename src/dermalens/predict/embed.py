@@ -1,4 +1,4 @@
-"""The embeddings that a bundle gives: of one image, or of many rows of an index as they come."""
+"""The embeddings that a bundle gives of many rows of an index, as they come."""
 
 from __future__ import annotations
 
@@ -11,23 +11,10 @@ import numpy as np
 from dermalens.data.index import Row
 from dermalens.predict.classifier import Classifier
 from dermalens.predict.session import Embedding
-from dermalens.predict.sources import Source, read_source
-from dermalens.transforms.preprocess import preprocess
 from dermalens.transforms.rows import read_square
 
 BATCH: Final = 8
 """Images a call; more brings nothing on a CPU."""
-
-
-def embedding_of(classifier: Classifier, image: Source) -> Embedding:
-    """The embedding [D] of one image.
-
-    Raises:
-        ImageError: the picture cannot be used.
-    """
-    spec = classifier.manifest.preprocess
-    picture = read_source(image, wanted_side_pixels=spec.side_pixels).picture
-    return np.asarray(classifier.run(preprocess(picture, spec)[None]).embedding[0])
 
 
 def embeddings_of(classifier: Classifier, rows: Sequence[Row], *, workers: int = 2) -> Iterator[Embedding]:

@@ -95,10 +95,15 @@ def _size(side: int) -> Iterator[str]:
 
 
 def _light(found: Measures) -> Iterator[str]:
-    if found.mean_luminance < LEAST_LUMINANCE or found.dark_share > LARGEST_DARK_SHARE:
+    if found.mean_luminance < LEAST_LUMINANCE:
         yield (
             f"The picture is too dark (mean brightness {found.mean_luminance:.0f} of 255, at least "
             f"{LEAST_LUMINANCE:.0f} is needed). Switch on the lamp of the dermatoscope and lay it flat on the skin."
+        )
+    elif found.dark_share > LARGEST_DARK_SHARE:
+        yield (
+            f"Black covers {found.dark_share:.0%} of the picture (at most {LARGEST_DARK_SHARE:.0%} can be judged). "
+            "Move closer, or cut the picture, so that lit skin fills it."
         )
     if found.bright_share > LARGEST_BRIGHT_SHARE:
         yield (

@@ -237,6 +237,9 @@ def _extra_rows(recipe: Recipe, known: Sequence[Row]) -> list[Row]:
     doubled = [row.image_id for row in rows if row.image_id in taken]
     if doubled:
         raise DataError(f"{len(doubled)} extra image(s) are already in the split: {name_some(doubled)}. Remove them.")
+    twice = [image_id for image_id, count in Counter(row.image_id for row in rows).items() if count > 1]
+    if twice:
+        raise DataError(f"{len(twice)} extra image(s) stand more than once: {name_some(twice)}. Keep one row of each.")
     return rows
 
 

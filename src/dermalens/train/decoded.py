@@ -10,6 +10,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -49,11 +50,13 @@ def keep_decoded(rows: Sequence[Row], spec: PreprocessSpec, folder: Path) -> Pat
         for number, square in enumerate(in_threads(lambda row: read_square(row, spec), rows, nobody_watches)):
             squares[number] = square
         squares.flush()
+        del squares  # Windows renames no file that is open
         temporary.replace(target)
     except OSError as error:
         raise DataError(f"data.decoded: cannot write to {folder}: {error.strerror}. Choose another folder.") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # nor does it delete one
+            temporary.unlink(missing_ok=True)
     return target
 
 

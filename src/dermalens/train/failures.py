@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import errno
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import torch
-from torch._dynamo.exc import BackendCompilerFailed  # the public torch.compiler has no name for it
+from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
+from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
+from torch._dynamo.exc import ShortenTraceback  # the public torch.compiler has no name for it
 
 from dermalens.core.errors import NO_ROOM, DermaLensError, StoppedError, TrainingError
 from dermalens.train.checkpoint import BEST, LAST
@@ -21,8 +24,10 @@ _IN_WORKER = "in DataLoader worker process"
 
 
 @contextmanager
-def plain_failures(recipe: Recipe, folder: Path) -> Iterator[None]:
+def plain_failures(recipe: Recipe | None, folder: Path) -> Iterator[None]:
     """Turn what the machine does to a run into a TrainingError of one line; anything else passes: it is our bug.
+
+    Without a recipe, as for the outline network, the line names no key of one.
 
     Raises:
         TrainingError: what gave out, what to change, and whether a checkpoint is there to go on from.
@@ -45,17 +50,21 @@ def plain_failures(recipe: Recipe, folder: Path) -> Iterator[None]:
         raise TrainingError(f"{line} {_what_is_kept(folder)}") from error
 
 
-def explain(error: Exception, recipe: Recipe, folder: Path) -> str | None:
+def explain(error: Exception, recipe: Recipe | None, folder: Path) -> str | None:
     """The line for a failure of the machine; None for any other error."""
     text = str(error)
     if isinstance(error, OSError):
         return _disk_line(error, folder)
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)) or any(part in text for part in _CPU_OUT_OF_MEMORY):
-        return f"Out of memory: {_smaller(recipe)}"
-    if isinstance(error, BackendCompilerFailed):
-        reason = next((line for line in str(error.inner_exception).splitlines() if line.strip()), "no reason given")
-        return f"torch.compile failed ({reason}); it needs a C++ compiler: install g++ or set trainer.compile=false."
-    if text.startswith("DataLoader worker"):
+        return f"Out of memory: {_smaller(recipe)}" if recipe else "Out of memory: this machine has too little for it."
+    if isinstance(error, ShortenTraceback):  # by the compiler, or by a GPU that it cannot compile for
+        inner = getattr(error, "inner_exception", error)
+        reason = next((line for line in str(inner).splitlines() if line.strip()), "no reason given")
+        return (
+            f"torch.compile failed ({reason}); it needs a C++ compiler, for a GPU Triton: install g++ or Triton, or "
+            "set trainer.compile=false."
+        )
+    if recipe and text.startswith("DataLoader worker"):
         return (
             "A worker that loads images was killed, most often because memory ran out: lower data.workers "
             f"({recipe.data.workers} now) or trainer.batch_size ({recipe.trainer.batch_size} now)."
@@ -97,13 +106,34 @@ def _is_file(path: Path) -> bool:
 
 
 def check_machine(recipe: Recipe) -> None:
-    """Refuse a recipe that asks for GPUs that are not there.
+    """Refuse a recipe that asks for GPUs that are not there, or for another number of processes than were started.
 
     Raises:
         TrainingError: how many are asked for, how many are there, what to set.
     """
-    wanted = recipe.trainer.devices
+    wanted, kind = recipe.trainer.devices, recipe.trainer.accelerator
     found = torch.accelerator.device_count() if torch.accelerator.is_available() else 0
-    if recipe.trainer.accelerator == "gpu" and found < wanted:
-        remedy = f"trainer.devices={found}" if found else 'trainer.accelerator="cpu" (or "auto")'
-        raise TrainingError(f"The recipe asks for {wanted} GPU(s), PyTorch finds {found}: set {remedy}.")
+    if found < wanted and (kind == "gpu" or (kind == "auto" and wanted > 1)):
+        several = " with trainer.accelerator=cpu for processes on the CPU" if kind == "auto" else ""
+        remedy = f"trainer.devices={found or 1}" if found or several else 'trainer.accelerator="cpu" (or "auto")'
+        raise TrainingError(f"The recipe asks for {wanted} GPU(s), PyTorch finds {found}: set {remedy}{several}.")
+    together = wanted * recipe.trainer.nodes
+    started = _processes_started()
+    if started not in (None, together):
+        raise TrainingError(
+            f"{started} process(es) were started by torchrun or Slurm, the recipe asks for {together} (trainer.devices "
+            f"{wanted} x trainer.nodes {recipe.trainer.nodes}): set these to what was started."
+        )
+    if together > 1 and hasattr(sys, "ps1"):
+        raise TrainingError(
+            f"trainer.devices x trainer.nodes is {together}: several processes cannot be started from a notebook or an "
+            "interactive Python. Use dermalens train, or trainer.devices=1."
+        )
+
+
+def _processes_started() -> int | None:
+    """How many torchrun or Slurm has started; None where Lightning starts its own."""
+    for environment in (TorchElasticEnvironment, SLURMEnvironment):
+        if environment.detect():
+            return environment().world_size()
+    return None

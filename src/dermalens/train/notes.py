@@ -24,8 +24,9 @@ from dermalens.train.epochs import EpochRecord, best_record
 from dermalens.train.recipe import Recipe
 
 NOTES = "run.json"
-MAY_DIFFER = ("data.workers", "trainer.accelerator", "trainer.devices")
-"""Keys of a recipe that a resumed run may change: they say where it runs, not what it learns."""
+MAY_DIFFER = ("data.workers", "trainer.accelerator")
+"""Keys of a recipe that a resumed run may change: they say where it runs, not what it learns. The number of devices is
+none of them: with it the images of a step change, and so the steps of the schedule and the reach of the average."""
 
 
 def start_notes(recipe: Recipe, data: LesionData, folder: Path) -> None:

@@ -105,7 +105,7 @@ def changed(
     """Turned, mirrored, scaled and shifted: float images 0..1 [N, 3, S, S] and masks 0..1 [N, S / 2, S / 2]."""
     images, masks = batch
     small = functional.interpolate(images.float() / 255, size=[side_pixels * 9 // 7] * 2, mode="area")
-    theta = _warps(len(images), changes, random)
+    theta = _warps(len(images), changes, random).to(small.device)  # drawn on the CPU, so alike on every device
     warped = _warp(small, theta, side_pixels)
     drawn = _warp(masks.float()[:, None], theta, side_pixels)
     return _recoloured(warped, changes, random), as_cells(drawn)
@@ -146,10 +146,10 @@ def _warp(planes: Tensor, theta: Tensor, side_pixels: int) -> Tensor:
 def _recoloured(images: Tensor, changes: Changes, random: torch.Generator) -> Tensor:
     count = len(images)
     brightness, contrast, saturation = (
-        1 + _uniform(-most, most, (count, 1, 1, 1), random)
+        1 + _uniform(-most, most, (count, 1, 1, 1), random).to(images.device)
         for most in (changes.brightness, changes.contrast, changes.saturation)
     )
-    gain = 1 + _uniform(-changes.channel_gain, changes.channel_gain, (count, 3, 1, 1), random)
+    gain = 1 + _uniform(-changes.channel_gain, changes.channel_gain, (count, 3, 1, 1), random).to(images.device)
     grey = images.mean(1, keepdim=True)
     mean = images.mean((1, 2, 3), keepdim=True)
     coloured = grey + (images - grey) * saturation

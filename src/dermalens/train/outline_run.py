@@ -22,10 +22,11 @@ from dermalens.data.check import nobody_watches
 from dermalens.data.split import Split
 from dermalens.models.outline_net import SIDE_PIXELS
 from dermalens.train.checkpoint import BEST, LAST, AtomicCheckpointIO, MovableCheckpoint
+from dermalens.train.failures import plain_failures
 from dermalens.train.notes import NOTES, device_name, now, read_notes, write_notes
 from dermalens.train.outline import MONITOR, OutlineModule, OutlineSettings
 from dermalens.train.outline_data import KEPT_SIDE_PIXELS, Pairs, ShuffledBatches, batches, read_pairs
-from dermalens.train.run import _quiet
+from dermalens.train.run import _quiet, refuse_former
 
 COLUMNS: Final = ("epoch", "train_loss", "val_loss", MONITOR, "lr", "seconds")
 LOG: Final = "metrics.csv"
@@ -102,26 +103,35 @@ def train_outline(  # noqa: PLR0913  # who watches is no part of the settings
     A run that is complete is not touched by `resume`; one that was killed before its first checkpoint starts over.
 
     Raises:
-        TrainingError: the folder holds another run, or the loss is no number any more.
+        TrainingError: the folder holds another run, the machine gave out (disk, memory), or the loss is no number.
         DataError: an image or an outline is missing or cannot be read.
     """
     _check_folder(split, folder, settings, resume=resume)
-    folder.mkdir(parents=True, exist_ok=True)
-    train = read_pairs(split.part("train"), masks, side_pixels=KEPT_SIDE_PIXELS, advance=advance)
-    val = read_pairs(split.part("val"), masks, side_pixels=SIDE_PIXELS, advance=advance)
-    notes = {"settings": _plain(settings), "split_sha256": split.sha256, "code_version": dermalens.__version__}
-    write_notes(folder, {**notes, "train_images": len(train), "val_images": len(val), "started": now()})
-    log = OutlineLog(folder, say)
-    with _quiet():
+    former = read_notes(folder)
+    if "training" in former:
+        return _read_log(folder)
+    with _quiet(), plain_failures(None, folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        train = read_pairs(split.part("train"), masks, side_pixels=KEPT_SIDE_PIXELS, advance=advance)
+        val = read_pairs(split.part("val"), masks, side_pixels=SIDE_PIXELS, advance=advance)
+        notes = {"settings": _plain(settings), "split_sha256": split.sha256, "code_version": dermalens.__version__}
+        counts = {"train_images": len(train), "val_images": len(val)}
+        write_notes(folder, {**notes, **counts, "started": former.get("started", now())})
+        log = OutlineLog(folder, say)
         lightning.seed_everything(settings.seed, verbose=False)
         module = OutlineModule(settings)
         module.network.to(memory_format=torch.channels_last)
         last = folder / LAST
         trainer = _trainer(folder, settings, log)
         trainer.fit(module, OutlineData(settings, train, val), ckpt_path=str(last) if last.exists() else None)
-    device = device_name(trainer.strategy.root_device)
-    write_notes(folder, {**read_notes(folder), "ended": now(), "training": _outcome(log.rows, device)})
+        device = device_name(trainer.strategy.root_device)
+        write_notes(folder, {**read_notes(folder), "ended": now(), "training": _outcome(log.rows, device)})
     return log.rows
+
+
+def _read_log(folder: Path) -> list[dict[str, float]]:
+    with (folder / LOG).open(encoding="utf-8", newline="") as stream:
+        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(stream)]
 
 
 def _trainer(folder: Path, settings: OutlineSettings, log: Callback) -> lightning.Trainer:
@@ -146,8 +156,7 @@ def _trainer(folder: Path, settings: OutlineSettings, log: Callback) -> lightnin
 
 def _check_folder(split: Split, folder: Path, settings: OutlineSettings, *, resume: bool) -> None:
     if not resume:
-        if (folder / LAST).exists():
-            raise TrainingError(f"{folder} already holds a run. Continue it with --resume or choose another --out.")
+        refuse_former(folder)
         return
     notes = read_notes(folder)
     if not notes:

@@ -46,11 +46,13 @@ def _forward(norm: nn.BatchNorm2d, images: Tensor) -> Tensor:
     mean, variance = _mean_and_variance(norm, images)
     scale = norm.weight * (variance + norm.eps).rsqrt()
     normed = images * scale[:, None, None] + (norm.bias - mean * scale)[:, None, None]
+    normed = normed.to(images.dtype)
     result: Tensor = norm.act(norm.drop(normed)) if isinstance(norm, BatchNormAct2d) else normed
     return result
 
 
 def _mean_and_variance(norm: nn.BatchNorm2d, images: Tensor) -> tuple[Tensor, Tensor]:
+    images = images.float()  # in bfloat16 the difference of two large sums would be noise
     count = images.new_full((1,), images.numel() / images.shape[1])
     mine = torch.cat([images.sum((0, 2, 3)), (images * images).sum((0, 2, 3)), count])
     sums = all_reduce(mine)  # type: ignore[no-untyped-call]  # torch has no annotation here

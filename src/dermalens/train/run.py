@@ -65,8 +65,8 @@ def train(recipe: Recipe, folder: Path, *, resume: bool = False, callbacks: Sequ
     """
     check_machine(recipe)
     with _quiet(), plain_failures(recipe, folder):
-        if (folder / LAST).exists() and not resume:
-            raise TrainingError(f"{folder} already holds a run. Continue it with --resume or choose another --out.")
+        if not resume:
+            refuse_former(folder)
         data = LesionData(recipe)
         if resume:
             check_same_run(recipe, data, folder)
@@ -74,6 +74,18 @@ def train(recipe: Recipe, folder: Path, *, resume: bool = False, callbacks: Sequ
             _fit(recipe, folder, data, callbacks)
     records = read_metrics(folder / METRICS)
     return TrainingSummary(folder, len(records), best_record(records))
+
+
+def refuse_former(folder: Path) -> None:
+    """Refuse a folder with a run, also where what it could be resumed from was deleted.
+
+    Raises:
+        TrainingError: there is one.
+    """
+    if (folder / LAST).exists():
+        raise TrainingError(f"{folder} already holds a run. Continue it with --resume or choose another --out.")
+    if (folder / BEST).exists():
+        raise TrainingError(f"{folder} already holds a trained network, {BEST}. Choose another --out.")
 
 
 def _fit(recipe: Recipe, folder: Path, data: LesionData, callbacks: Sequence[Callback]) -> None:
@@ -159,6 +171,7 @@ _MEANT = (
     r".*Checkpoint directory .* exists and is not empty",  # run.json is in it
     r".*logging interval",  # nothing is logged by step
     r".*dataloader.*across ranks",  # a small validation part is not divided
+    r".*nn\.functional\.all_reduce is deprecated",  # on a CPU; what should replace it is private to PyTorch
     r".*sync_dist=True",  # torchmetrics has gathered the figure already
     r".*lr_scheduler.step.*before.*optimizer.step",  # 16-mixed skips a first step that overflowed
 )

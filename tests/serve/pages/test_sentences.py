@@ -24,7 +24,7 @@ from dermalens.records.query import Wanted, select_cases
 from dermalens.serve.pages.i18n import languages
 from dermalens.serve.pages.sentences import is_known, say
 from dermalens.serve.pool import DeadlinePassed, Draining, QueueFull
-from tests.predict.test_quality import covered, drawn, hairy, reflecting, times
+from tests.predict.test_quality import covered, drawn, hairy, reflecting, through_a_tube, times
 from tests.serve.conftest import encoded
 from tests.tiny_bundle import mole
 
@@ -72,6 +72,7 @@ def spoilt():
     yield "shows the lesion in", drawn(), (40, 40)
     yield "is blurred", drawn().filter(ImageFilter.GaussianBlur(8)), (600, 450)
     yield "too dark", times(0.1), (600, 450)
+    yield "Black covers", through_a_tube(), (600, 450)
     yield "overexposed", times(2.2), (600, 450)
     yield "Reflections cover", reflecting(), (600, 450)
     yield "Hair covers", hairy(120), (600, 450)

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import io
+import logging
+from collections.abc import Container
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 from fpdf import FPDF
+from fpdf.fonts import TTFFont
 from PIL import Image
 
-FONT: Final = "Helvetica"
+PLAIN_FONT: Final = "Helvetica"
+"""Every reader of PDF has it, so it costs nothing; it knows Latin-1 only."""
+WIDE_FONT: Final = "notosans"
+"""For a text with other letters: Latin, Greek and Cyrillic in full."""
+
 WIDTH, HEIGHT, MARGIN = 210.0, 297.0, 15.0  # mm
 INNER: Final = WIDTH - 2 * MARGIN
 LINE_MM_PER_POINT: Final = 0.47
@@ -20,11 +29,11 @@ Colour = tuple[int, int, int]
 BLACK: Final[Colour] = (20, 37, 46)
 GREY: Final[Colour] = (84, 102, 112)
 
-_NOT_IN_LATIN_1: Final = str.maketrans(
+_LIKE_IN_LATIN_1: Final = str.maketrans(
     {"–": "-", "—": "-", "−": "-", "“": '"', "”": '"', "„": '"', "‘": "'", "’": "'", "…": "...", "•": "-", "≥": ">="}
     | dict.fromkeys("\u00a0\u202f\u2009", " ")
 )
-"""The fonts that every PDF reader has know Latin-1 only; so no font need be shipped."""
+"""What a text may be written with instead, so that a dash alone asks for no other font."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,19 +63,10 @@ def new_paper(title: str, language: str) -> FPDF:
     return paper
 
 
-def latin(text: str) -> str:
-    """The text in Latin-1; a question mark for what it lacks.
-
-    >>> latin("größer – 5 Ω")
-    'größer - 5 ?'
-    """
-    return text.translate(_NOT_IN_LATIN_1).encode("latin-1", "replace").decode("latin-1")
-
-
 def lines_of(paper: FPDF, text: str, width: float, style: Style) -> list[str]:
-    """The text broken into lines of a width in mm."""
-    _set(paper, style)
-    broken = paper.multi_cell(width, text=latin(text), dry_run=True, output="LINES")
+    """The text broken into lines of a width in mm; the paper is then set to the font that has its letters."""
+    shown = _set(paper, style, text)
+    broken = paper.multi_cell(width, text=shown, dry_run=True, output="LINES")
     return list(broken) if isinstance(broken, list) else []
 
 
@@ -76,7 +76,6 @@ def write(paper: FPDF, text: str, style: Style, *, width: float = INNER, until: 
     room = max(0, int((until - paper.get_y()) / style.line_mm + 1e-6))
     if len(lines) > room:
         lines = [*lines[: room - 1], f"{lines[room - 1][:-4]} ..."] if room else []
-    _set(paper, style)
     for line in lines:
         paper.set_x(left)
         paper.cell(width, style.line_mm, line.rstrip(), new_x="LEFT", new_y="NEXT")
@@ -91,7 +90,7 @@ def put_picture(paper: FPDF, picture: Image.Image, place: tuple[float, float], s
     small.save(buffer, "JPEG", quality=90)
     width, height = (side * length / max(small.size) for length in small.size)
     x, y = place
-    paper.image(buffer, x=x + (side - width) / 2, y=y + (side - height) / 2, w=width, h=height, alt_text=latin(words))
+    paper.image(buffer, x=x + (side - width) / 2, y=y + (side - height) / 2, w=width, h=height, alt_text=words)
 
 
 def bar(paper: FPDF, place: tuple[float, float], width: float, share: float, colour: Colour) -> None:
@@ -103,6 +102,42 @@ def bar(paper: FPDF, place: tuple[float, float], width: float, share: float, col
     paper.rect(x, y, max(width * share, 0.01), 2.4, style="F")
 
 
-def _set(paper: FPDF, style: Style) -> None:
-    paper.set_font(FONT, style="B" if style.is_bold else "", size=style.points)
+def _set(paper: FPDF, style: Style, text: str) -> str:
+    """Set the font for a text; the text as that font can show it."""
     paper.set_text_color(*style.colour)
+    emphasis = "B" if style.is_bold else ""
+    plain = text.translate(_LIKE_IN_LATIN_1)
+    if _is_latin_1(plain):
+        paper.set_font(PLAIN_FONT, style=emphasis, size=style.points)
+        return plain
+    _add_wide_font(paper, emphasis)
+    paper.set_font(WIDE_FONT, style=emphasis, size=style.points)
+    font = paper.current_font
+    known = font.cmap if isinstance(font, TTFFont) else {}
+    return "".join(_known(letter, known) or _known(letter.translate(_LIKE_IN_LATIN_1), known) or "?" for letter in text)
+
+
+def _known(letters: str, known: Container[int]) -> str:
+    """The letters if all are known."""
+    return letters if all(ord(letter) in known for letter in letters) else ""
+
+
+def _is_latin_1(text: str) -> bool:
+    return all(ord(letter) < 256 for letter in text)
+
+
+def _add_wide_font(paper: FPDF, emphasis: str) -> None:
+    """Noto Sans of the package pymupdf-fonts, once for a paper; only the letters used are put into the PDF."""
+    if f"{WIDE_FONT}{emphasis}" in paper.fonts:
+        return
+    if emphasis:
+        from pymupdf_fonts.NotoSans_Bold import fontbuffer
+    else:
+        from pymupdf_fonts.NotoSans_Regular import fontbuffer
+    logging.getLogger("fontTools.subset").setLevel(logging.ERROR)  # it warns of a table that only editors need
+    with TemporaryDirectory(
+        prefix="dermalens-", ignore_cleanup_errors=True
+    ) as folder:  # fpdf2 reads fonts from files only
+        path = Path(folder) / "font.ttf"
+        path.write_bytes(fontbuffer)
+        paper.add_font(WIDE_FONT, emphasis, path)

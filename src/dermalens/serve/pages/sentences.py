@@ -63,6 +63,10 @@ TEMPLATES: Final = (
         "the dermatoscope and lay it flat on the skin."
     ),
     N_(
+        "Black covers {value} of the picture (at most {most} can be judged). Move closer, or cut the picture, so that "
+        "lit skin fills it."
+    ),
+    N_(
         "The picture is overexposed: {value} of it is white (at most {most} can be judged). Lower the exposure or the "
         "lamp and take it again."
     ),
