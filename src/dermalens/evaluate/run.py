@@ -81,10 +81,11 @@ def run_evaluation(order: Order, bar: Bar) -> Findings:
     make_folder(order.out)
     asked = replace(order.asked, galleries=order.out / GALLERIES, against=others[0] if others else None)
     findings, answers = find(classifier, rows, _subject(classifier, order, seen[0]), asked, bar)
-    write_report(findings, order.out)
     _write_predictions(answers, order.out)
-    if order.record:  # last, as a bundle that cannot be written must not cost the report
-        findings = _recorded(findings, classifier, order)
+    try:
+        if order.record:
+            findings = _recorded(findings, classifier, order)
+    finally:  # a bundle that cannot be written must not cost the report
         write_report(findings, order.out)
     return findings
 
