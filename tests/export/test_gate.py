@@ -126,3 +126,13 @@ def test_a_kind_without_a_picture_to_judge_has_no_figure_and_breaks_nothing(tmp_
     note, _ = fit_gate(load(tmp_path / "bundle"), data)
     assert (note.measured["green"].n, note.measured["green"].value) == (0, None)
     assert note.measured["blue_ish"].n > 0
+
+
+def test_a_photograph_that_cannot_be_read_is_named_and_hidden_files_are_passed_over(tmp_path):
+    write_tiny_bundle(tmp_path / "bundle")
+    data = draw_data(tmp_path)
+    (data.photos / "green" / "._0.png").write_bytes(b"of macOS")
+    assert "._0.png" not in {path.name for path in photo_kinds(data.photos)["green"]}
+    (data.photos / "green" / "bad.png").write_bytes(b"no picture")
+    with pytest.raises(DataError, match=r"bad\.png cannot be used for the gate"):
+        fit_gate(load(tmp_path / "bundle"), data)

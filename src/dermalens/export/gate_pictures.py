@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from PIL import Image
 
-from dermalens.core.errors import DataError
+from dermalens.core.errors import DataError, ImageError
 from dermalens.core.image import open_upright, read_file
 from dermalens.core.spec import PreprocessSpec
 from dermalens.data.index import Row
@@ -140,7 +140,7 @@ def photo_kinds(folder: Path) -> dict[str, list[Path]]:
     kinds = {path.name.replace("-", "_"): photographs(path) for path in folders}
     found = {kind: files for kind, files in kinds.items() if files}
     if not found:
-        raise DataError(f"{folder} holds no folder with .jpg or .png pictures; needed is one for each kind.")
+        raise DataError(f"{folder} holds no folder with pictures; needed is one for each kind.")
     return found
 
 
@@ -165,4 +165,7 @@ def _drawings(kinds: set[str], data: GateData, spec: PreprocessSpec) -> Pictures
 
 
 def _opened(file: Path, spec: PreprocessSpec) -> Image.Image:
-    return open_upright(read_file(file), wanted_side_pixels=spec.side_pixels)
+    try:
+        return open_upright(read_file(file), wanted_side_pixels=spec.side_pixels)
+    except ImageError as error:
+        raise DataError(f"{file} cannot be used for the gate: {error}") from error

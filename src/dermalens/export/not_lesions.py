@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 from PIL import Image, ImageFilter, ImageOps
 
+from dermalens.core.files import is_image
 from dermalens.export.not_lesions_pages import PAGES
 from dermalens.export.not_lesions_patterns import PATTERNS, Canvas, Random
 from dermalens.export.not_lesions_scenes import SCENES
@@ -45,7 +46,7 @@ def is_for_fitting(name: str) -> bool:
 
 def photographs(folder: Path) -> list[Path]:
     """The pictures of a folder by name."""
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in {".jpg", ".jpeg", ".png"})
+    return sorted(path for path in folder.iterdir() if is_image(path.name))
 
 
 def crop(picture: Image.Image, random: Random) -> Image.Image:

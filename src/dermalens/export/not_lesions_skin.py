@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
+from dermalens.core.errors import DataError, ImageError
 from dermalens.core.image import open_upright, read_file
 from dermalens.core.spec import PreprocessSpec
 from dermalens.core.square import Box, centre_of
@@ -36,11 +37,13 @@ def bare_skin(row: Row, outlines: Path, spec: PreprocessSpec) -> SquarePixels | 
     """The largest square of an image that is free of lesion and rim, uint8 [S, S, 3]; None where there is none.
 
     Raises:
-        DataError: the outline is missing or is no picture; names it.
-        ImageError: the image cannot be read.
+        DataError: the outline is missing, or it or the image is no picture; names it.
     """
     (file,) = outline_files([row], outlines)
-    picture = open_upright(read_file(Path(row.path)), wanted_side_pixels=spec.side_pixels)
+    try:
+        picture = open_upright(read_file(Path(row.path)), wanted_side_pixels=spec.side_pixels)
+    except ImageError as error:
+        raise DataError(f"Image {row.image_id} ({row.path}) cannot be read: {error}") from error
     square = centre_of(*picture.size).box
     place = free_square(read_outline(file, side_pixels=SIDE) | rim(picture, square))
     if place is None:
