@@ -37,6 +37,12 @@ def trained_on(split: Path, graph: bytes, *data: str) -> Manifest:
     return manifest.model_copy(update={"provenance": provenance})
 
 
+def known_of(manifest: Manifest, rows: list[Row], folder: Path) -> str:
+    """What is known of rows in an index of their own."""
+    write_index(rows, folder / "index.csv")
+    return check_unseen(manifest, folder / "index.csv", rows, part="all")
+
+
 def test_the_test_part_of_the_own_split_is_unseen(tmp_path: Path, graph: bytes) -> None:
     split = split_of(tmp_path)
     manifest = trained_on(split, graph, "HAM10000")
@@ -62,16 +68,14 @@ def test_the_other_parts_of_the_own_split_are_refused_unless_allowed(
 def test_other_images_of_the_same_data_are_refused_as_they_may_be_the_same(tmp_path: Path, graph: bytes) -> None:
     manifest = trained_on(split_of(tmp_path), graph, "HAM10000", "ISIC-archive")
     rows = [replace(row, part="") for row in read_index(tmp_path / "split.csv")]
-    write_index(rows, tmp_path / "index.csv")
     with pytest.raises(DataError, match=r"3 of 3 images are of data that the bundle learned from \(HAM10000\)"):
-        check_unseen(manifest, tmp_path / "index.csv", rows, part="all")
+        known_of(manifest, rows, tmp_path)
 
 
 def test_images_of_another_source_pass_with_a_word_on_what_was_not_checked(tmp_path: Path, graph: bytes) -> None:
     manifest = trained_on(split_of(tmp_path), graph, "HAM10000")
     rows = [Row("x", "x.jpg", "nv", "x", source="clinic")]
-    write_index(rows, tmp_path / "index.csv")
-    assert "more cannot be checked" in check_unseen(manifest, tmp_path / "index.csv", rows, part="all")
+    assert "more cannot be checked" in known_of(manifest, rows, tmp_path)
 
 
 @pytest.mark.parametrize("source", ["ISIC2018", "my_folder"])
@@ -84,18 +88,14 @@ def test_images_of_ham10000_are_known_by_their_numbers_whatever_the_index_calls_
         Row("ISIC_0024306", "a.jpg", "nv", "a", source=source),
         Row("ISIC_0034320", "b.jpg", "nv", "b", source=source),
     ]
-    write_index(rows, tmp_path / "index.csv")
     with pytest.raises(DataError, match=r"2 of 2 images are of data that the bundle learned from \(HAM10000\)"):
-        check_unseen(manifest, tmp_path / "index.csv", rows, part="all")
+        known_of(manifest, rows, tmp_path)
 
 
 def test_the_test_images_of_isic_2018_are_not_of_ham10000(tmp_path: Path, graph: bytes) -> None:
     manifest = trained_on(split_of(tmp_path), graph, "HAM10000")
     rows = [Row("ISIC_0034524", "a.jpg", "nv", "a", source="ISIC2018")]
-    write_index(rows, tmp_path / "index.csv")
-    assert "No image names a data set that it learned from" in check_unseen(
-        manifest, tmp_path / "index.csv", rows, part="all"
-    )
+    assert "No image names a data set that it learned from" in known_of(manifest, rows, tmp_path)
 
 
 def test_a_bundle_that_held_out_a_fold_learned_from_its_val_part(tmp_path: Path, graph: bytes) -> None:

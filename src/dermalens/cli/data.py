@@ -56,10 +56,7 @@ def index(
     from dermalens.data.index import made_images, write_index
     from dermalens.data.sources import read_source
 
-    if out.resolve() == source.resolve():
-        raise typer.BadParameter(
-            "the index would replace the table that it is made of; name another.", param_hint="--out"
-        )
+    _check_out(source, out)
     listing = read_source(source, layout=layout)
     rows = listing.rows
     with counting(len(rows), "Opening images") as advance:
@@ -84,6 +81,17 @@ def index(
         say(f"{len(made):,} made images, which may not judge a model: split the original, not this index.")
     else:
         say(f"Next: dermalens data split {quote(str(out))} --out split.csv")
+
+
+def _check_out(source: Path, out: Path) -> None:
+    """Before all images are opened, which takes minutes."""
+    from dermalens.data.index import check_target
+
+    if out.resolve() == source.resolve():
+        raise typer.BadParameter(
+            "the index would replace the table that it is made of; name another.", param_hint="--out"
+        )
+    check_target(out)
 
 
 @app.command()

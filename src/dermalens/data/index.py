@@ -66,12 +66,9 @@ def write_index(rows: Iterable[Row], target: Path) -> None:
     """Write `rows` as CSV with paths relative to the folder of `target`, whole or not at all.
 
     Raises:
-        DataError: a name that does not end in .csv or is that of another table, or the folder cannot be made or
-            written to.
+        DataError: as `check_target`, or the folder cannot be made or written to.
     """
-    _refuse_foreign(target)
-    if target.suffix.lower() != ".csv":  # `split.json` would be overwritten by the note of the split
-        raise DataError(f"{target} given; an index or a split is written as CSV. Give --out a name that ends in .csv.")
+    check_target(target)
     try:
         target.resolve().parent.mkdir(parents=True, exist_ok=True)
         write_whole(target, _as_csv(rows, target.resolve().parent))
@@ -79,8 +76,14 @@ def write_index(rows: Iterable[Row], target: Path) -> None:
         raise cannot_write(target, error) from error
 
 
-def _refuse_foreign(target: Path) -> None:
-    """An index may take the place of an index, never that of somebody's own table."""
+def check_target(target: Path) -> None:
+    """An index may take the place of an index, never that of somebody's own table.
+
+    Raises:
+        DataError: a name that does not end in .csv, or is that of another table; said before a long work as well.
+    """
+    if target.suffix.lower() != ".csv":  # `split.json` would be overwritten by the note of the split
+        raise DataError(f"{target} given; an index or a split is written as CSV. Give --out a name that ends in .csv.")
     try:
         with target.open("rb") as stream:
             first = stream.readline(1000)

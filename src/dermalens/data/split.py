@@ -51,7 +51,7 @@ def split_rows(
     made = made_images(rows)
     if made:
         raise DataError(f"{len(made)} made images: {name_some(made)}. They may not judge a model; split the original.")
-    _check_ids(rows)
+    check_ids(rows)
     merged = merge_known_pairs(rows)
     images = Counter(row.lesion_id for row in merged)
     part_of: dict[str, str] = {}
@@ -78,7 +78,12 @@ def _check_shares(rows: Sequence[Row], shares: Mapping[str, float], folds: int) 
         raise DataError(f"{folds} folds given; cross-validation needs at least 2 (or 0 for none).")
 
 
-def _check_ids(rows: Iterable[Row]) -> None:
+def check_ids(rows: Iterable[Row]) -> None:
+    """Refuse an image id that stands more than once.
+
+    Raises:
+        DataError: names up to five.
+    """
     twice = [image_id for image_id, count in Counter(row.image_id for row in rows).items() if count > 1]
     if twice:
         raise DataError(f"{len(twice)} image id(s) stand more than once: {name_some(twice)}. Keep one row of each.")
@@ -94,7 +99,7 @@ def keep_parts(rows: Sequence[Row]) -> list[Row]:
     if without or not any(row.part == "train" for row in rows):
         found = f"{len(without)} image(s) have none: {name_some(without)}" if without else "no image is in train"
         raise DataError(f"The index's own parts (train, val, test) cannot be kept: {found}. Leave --keep-parts out.")
-    _check_ids(rows)
+    check_ids(rows)
     merged = merge_known_pairs(rows)
     check_no_leak(merged)
     return merged

@@ -9,13 +9,12 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from dermalens.core.errors import DataError, ImageError
-from dermalens.core.image import open_upright, read_file
 from dermalens.core.spec import PreprocessSpec
 from dermalens.core.square import Box, centre_of
 from dermalens.data.index import Row
 from dermalens.data.outlines import Mask, outline_files, read_outline
 from dermalens.transforms.preprocess import SquarePixels, preprocess
+from dermalens.transforms.rows import read_picture
 
 SIDE: Final = 256
 """Pixels of the centre square in which a place is looked for."""
@@ -40,10 +39,7 @@ def bare_skin(row: Row, outlines: Path, spec: PreprocessSpec) -> SquarePixels | 
         DataError: the outline is missing, or it or the image is no picture; names it.
     """
     (file,) = outline_files([row], outlines)
-    try:
-        picture = open_upright(read_file(Path(row.path)), wanted_side_pixels=spec.side_pixels)
-    except ImageError as error:
-        raise DataError(f"Image {row.image_id} ({row.path}) cannot be read: {error}") from error
+    picture = read_picture(row, spec)
     square = centre_of(*picture.size).box
     place = free_square(read_outline(file, side_pixels=SIDE) | rim(picture, square))
     if place is None:

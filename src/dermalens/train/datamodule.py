@@ -24,7 +24,7 @@ from dermalens.core.spec import PreprocessSpec
 from dermalens.core.taxonomy import class_of
 from dermalens.data.index import Row, read_index
 from dermalens.data.leaks import check_no_leak
-from dermalens.data.split import folds_sha256, read_split
+from dermalens.data.split import check_ids, folds_sha256, read_split
 from dermalens.train.decoded import Squares, keep_decoded, open_decoded
 from dermalens.train.recipe import Recipe
 from dermalens.transforms.augment import augment, jpeg_loss, load_side
@@ -237,9 +237,7 @@ def _extra_rows(recipe: Recipe, known: Sequence[Row]) -> list[Row]:
     doubled = [row.image_id for row in rows if row.image_id in taken]
     if doubled:
         raise DataError(f"{len(doubled)} extra image(s) are already in the split: {name_some(doubled)}. Remove them.")
-    twice = [image_id for image_id, count in Counter(row.image_id for row in rows).items() if count > 1]
-    if twice:
-        raise DataError(f"{len(twice)} extra image(s) stand more than once: {name_some(twice)}. Keep one row of each.")
+    check_ids(rows)
     return rows
 
 

@@ -114,9 +114,11 @@ def check_machine(recipe: Recipe) -> None:
     wanted, kind = recipe.trainer.devices, recipe.trainer.accelerator
     found = torch.accelerator.device_count() if torch.accelerator.is_available() else 0
     if found < wanted and (kind == "gpu" or (kind == "auto" and wanted > 1)):
-        several = ", or trainer.accelerator=cpu for processes on the CPU" if kind == "auto" else ""
-        remedy = f"trainer.devices={found or 1}" if found or several else 'trainer.accelerator="cpu" (or "auto")'
-        raise TrainingError(f"The recipe asks for {wanted} GPU(s), PyTorch finds {found}: set {remedy}{several}.")
+        if kind == "auto":
+            remedy = f"trainer.devices={found or 1}, or trainer.accelerator=cpu for processes on the CPU"
+        else:
+            remedy = f"trainer.devices={found}" if found else 'trainer.accelerator="cpu" (or "auto")'
+        raise TrainingError(f"The recipe asks for {wanted} GPU(s), PyTorch finds {found}: set {remedy}.")
     together = wanted * recipe.trainer.nodes
     started = _processes_started()
     if started not in (None, together):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from PIL import Image
+
 from dermalens.core.errors import DataError, ImageError
 from dermalens.core.image import open_upright, read_file
 from dermalens.core.spec import PreprocessSpec
@@ -17,8 +19,16 @@ def read_square(row: Row, spec: PreprocessSpec) -> SquarePixels:
     Raises:
         DataError: names the image that cannot be read, and why.
     """
+    return preprocess(read_picture(row, spec), spec)
+
+
+def read_picture(row: Row, spec: PreprocessSpec) -> Image.Image:
+    """The whole picture of a row, upright, decoded no larger than its square needs.
+
+    Raises:
+        DataError: names the image that cannot be read, and why.
+    """
     try:
-        picture = open_upright(read_file(Path(row.path)), wanted_side_pixels=spec.side_pixels)
+        return open_upright(read_file(Path(row.path)), wanted_side_pixels=spec.side_pixels)
     except ImageError as error:
         raise DataError(f"Image {row.image_id} ({row.path}): {error}") from error
-    return preprocess(picture, spec)

@@ -107,23 +107,19 @@ def _set(paper: FPDF, style: Style, text: str) -> str:
     paper.set_text_color(*style.colour)
     emphasis = "B" if style.is_bold else ""
     plain = text.translate(_LIKE_IN_LATIN_1)
-    if _is_latin_1(plain):
+    if _are_known(plain, range(256)):  # Latin-1
         paper.set_font(PLAIN_FONT, style=emphasis, size=style.points)
         return plain
     _add_wide_font(paper, emphasis)
     paper.set_font(WIDE_FONT, style=emphasis, size=style.points)
     font = paper.current_font
     known = font.cmap if isinstance(font, TTFFont) else {}
-    return "".join(_known(letter, known) or _known(letter.translate(_LIKE_IN_LATIN_1), known) or "?" for letter in text)
+    forms = ((letter, letter.translate(_LIKE_IN_LATIN_1)) for letter in text)
+    return "".join(next((form for form in pair if _are_known(form, known)), "?") for pair in forms)
 
 
-def _known(letters: str, known: Container[int]) -> str:
-    """The letters if all are known."""
-    return letters if all(ord(letter) in known for letter in letters) else ""
-
-
-def _is_latin_1(text: str) -> bool:
-    return all(ord(letter) < 256 for letter in text)
+def _are_known(letters: str, known: Container[int]) -> bool:
+    return all(ord(letter) in known for letter in letters)
 
 
 def _add_wide_font(paper: FPDF, emphasis: str) -> None:
@@ -135,9 +131,8 @@ def _add_wide_font(paper: FPDF, emphasis: str) -> None:
     else:
         from pymupdf_fonts.NotoSans_Regular import fontbuffer
     logging.getLogger("fontTools.subset").setLevel(logging.ERROR)  # it warns of a table that only editors need
-    with TemporaryDirectory(
-        prefix="dermalens-", ignore_cleanup_errors=True
-    ) as folder:  # fpdf2 reads fonts from files only
+    # fpdf2 reads fonts from files only, and keeps them open, so that Windows does not let them go.
+    with TemporaryDirectory(prefix="dermalens-", ignore_cleanup_errors=True) as folder:
         path = Path(folder) / "font.ttf"
         path.write_bytes(fontbuffer)
         paper.add_font(WIDE_FONT, emphasis, path)
