@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 from torchvision.transforms import v2
 
-from dermalens.transforms.augment import augment, build_augmentation, mixed
-from dermalens.transforms.augment_draws import LUMA, Draw, draws_of
+from dermalens.transforms.augment import augment, build_augmentation, jpeg_loss, mixed
+from dermalens.transforms.augment_draws import LUMA, Draw, blur_kernels, draws_of, motion_kernels
 from dermalens.transforms.augment_spec import Augment
 
 OFF = {"rotation_degrees": 0.0, "flip": False, "scale": (1.0, 1.0)}
@@ -23,6 +23,8 @@ CHANGES = {
     "hue": 0.3,
     "channel_gain": 0.3,
     "blur_probability": 1.0,
+    "motion_probability": 1.0,
+    "coarse_probability": 1.0,
     "noise_probability": 1.0,
     "jpeg_probability": 1.0,
     "dark_corner_probability": 1.0,
@@ -80,7 +82,7 @@ def test_each_change_does_something_alone(name):
 def drawn(**columns: float) -> np.ndarray:
     """Draws of one image that change nothing (with all probabilities at 1) but these columns."""
     draws = np.full((1, len(Draw)), 0.5)
-    draws[0, [Draw.BLUR, Draw.NOISE, Draw.CORNERS, Draw.ERASE]] = 1.0
+    draws[0, [Draw.BLUR, Draw.MOTION, Draw.COARSE, Draw.NOISE, Draw.CORNERS, Draw.ERASE]] = 1.0
     for name, value in columns.items():
         draws[0, Draw[name]] = value
     return draws
@@ -123,6 +125,74 @@ def test_an_image_is_changed_as_its_own_draws_say_whatever_is_beside_it():
     for number in range(6):
         alone = augment(squares[number : number + 1], draws[number : number + 1], EVERYTHING, 64)[0]
         assert float((alone - together[number]).abs().max()) < 1e-5
+
+
+@pytest.mark.parametrize(("draw", "sigma"), [(0.0, 0.02), (1.0, 0.1)])
+def test_the_noise_is_as_strong_as_drawn(draw, sigma):
+    grey = torch.full((1, 3, 64, 64), 128, dtype=torch.uint8)
+    spec = spec_of(noise_probability=1.0, noise_sigma=(0.02, 0.1))
+    noisy = augment(grey, drawn(NOISE=0.0, NOISE_SIGMA=draw), spec, 64)
+    assert float(noisy.std()) == pytest.approx(sigma, rel=0.05)
+
+
+@pytest.mark.parametrize(("draw", "sigma"), [(0.0, 0.5), (1.0, 3.0)])
+def test_the_blur_is_as_wide_as_drawn(draw, sigma):
+    kernel = blur_kernels(drawn(BLUR_PIXELS=draw), spec_of(blur_pixels=(0.5, 3.0)))[0]
+    places = np.arange(len(kernel)) - len(kernel) // 2
+    assert kernel.sum() == pytest.approx(1)
+    assert np.sqrt((kernel * places**2).sum()) == pytest.approx(sigma, rel=0.15)
+
+
+def test_a_moved_picture_is_smeared_along_the_line_and_keeps_its_brightness():
+    spec = spec_of(motion_probability=1.0, motion_pixels=(9.0, 9.0))
+    level, upright = (motion_kernels(drawn(MOTION_ANGLE=angle), spec)[0] for angle in (0.0, 0.5))
+    np.testing.assert_allclose(level, upright.T, atol=1e-9)
+    assert np.flatnonzero(level.sum(axis=1) > 1e-9).tolist() == [len(level) // 2]
+    assert (level > 1e-9).sum() == 9
+    post = torch.zeros(1, 3, 64, 64, dtype=torch.uint8)
+    post[..., 32] = 255
+    moved = augment(post, drawn(MOTION=0.0, MOTION_ANGLE=0.0), spec, 64)[0, 0]
+    assert moved[20].tolist() == pytest.approx([1 / 9 if 28 <= x <= 36 else 0.0 for x in range(64)], abs=1e-4)
+    still = augment(post, drawn(MOTION=0.0, MOTION_ANGLE=0.5), spec, 64)[0, 0]
+    assert float(still[20, 32]) == pytest.approx(1, abs=1e-4)
+
+
+def test_a_coarse_picture_loses_what_is_fine_and_keeps_what_is_large():
+    fine = torch.zeros(1, 3, 64, 64, dtype=torch.uint8)
+    fine[..., ::2] = 255
+    spec = spec_of(coarse_probability=1.0, coarse_times=(4.0, 4.0))
+    inner = augment(fine, drawn(COARSE=0.0), spec, 64)[0, :, 8:-8, 8:-8]
+    assert float((inner - 0.5).abs().max()) < 0.1
+    large = augment(picture()[None], drawn(COARSE=0.0), spec, 64)[0, :, 8:-8, 8:-8]
+    assert float((large - changed(spec_of())[:, 8:-8, 8:-8]).abs().max()) < 0.03
+
+
+def test_a_low_jpeg_quality_costs_more_than_a_high_one():
+    square = picture().permute(1, 2, 0).contiguous().numpy()
+    spec = spec_of(jpeg_probability=1.0, jpeg_quality=(5, 95))
+    low, high = (jpeg_loss(square, drawn(JPEG_QUALITY=draw)[0], spec).astype(int) for draw in (0.0, 0.999))
+    assert np.abs(low - square).mean() > 3 * np.abs(high - square).mean()
+
+
+def test_what_was_drawn_before_there_were_more_changes_is_still_drawn():
+    before = int(Draw.ERASE_DOWN) + 1
+    np.testing.assert_array_equal(draws_of(7)[:before], np.random.default_rng(7).random(before))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("scale", (1.2, 0.8)),
+        ("blur_pixels", (2.0, 1.0)),
+        ("motion_pixels", (0.0, 8.0)),
+        ("coarse_times", (0.5, 2.0)),
+        ("noise_sigma", (0.1, 0.05)),
+        ("jpeg_quality", (0, 90)),
+    ],
+)
+def test_a_range_in_the_wrong_order_or_out_of_bounds_is_refused(name, value):
+    with pytest.raises(ValueError, match=f"{name} needs the smaller number first, both from"):
+        spec_of(**{name: value})
 
 
 def test_dark_corners_leave_the_centre():

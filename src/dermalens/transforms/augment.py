@@ -24,10 +24,14 @@ from dermalens.transforms.augment_draws import (
     Numbers,
     blur_kernels,
     chosen,
+    coarse_sides,
     colours_of,
     corner_circles,
     draws_of,
     erased_boxes,
+    motion_kernels,
+    noise_sigmas,
+    quality_of,
     warp_of,
 )
 from dermalens.transforms.augment_spec import Augment
@@ -35,9 +39,6 @@ from dermalens.transforms.preprocess import SquarePixels
 
 LOAD_MARGIN = 1.15
 """Images are first reduced (antialiased) to this multiple of the training side, then warped once."""
-
-NOISE = 0.03
-"""Standard deviation, of the range 0 to 1."""
 
 GREY = 0.5
 """Of an erased rectangle."""
@@ -49,11 +50,11 @@ def load_side(side_pixels: int) -> int:
 
 
 def jpeg_loss(square: SquarePixels, draws: Draws, spec: Augment) -> SquarePixels:
-    """JPEG at quality 30 to 90 and back, where the draws say so; the one change that stays with the workers."""
+    """JPEG and back, where the draws say so; the one change that stays with the workers."""
     if draws[Draw.JPEG] >= spec.jpeg_probability:
         return square
     file = io.BytesIO()
-    Image.fromarray(square).save(file, format="JPEG", quality=30 + int(61 * draws[Draw.JPEG_QUALITY]))
+    Image.fromarray(square).save(file, format="JPEG", quality=quality_of(draws, spec))
     with Image.open(file) as lossy:
         return np.array(lossy)
 
@@ -67,9 +68,13 @@ def augment(squares: Tensor, draws: Draws, spec: Augment, side_pixels: int) -> T
     if spec.brightness or spec.contrast or spec.saturation or spec.hue or spec.channel_gain:
         images = _recoloured(images, *colours_of(draws, spec))
     if blurred := chosen(draws, Draw.BLUR, spec.blur_probability):
-        _change(images, blurred, lambda some: _blurred(some, blur_kernels(draws[blurred])))
+        _change(images, blurred, lambda some: _blurred(some, blur_kernels(draws[blurred], spec)))
+    if moved := chosen(draws, Draw.MOTION, spec.motion_probability):
+        _change(images, moved, lambda some: _moved(some, motion_kernels(draws[moved], spec)))
+    if coarse := chosen(draws, Draw.COARSE, spec.coarse_probability):
+        _change(images, coarse, lambda some: _coarse(some, coarse_sides(draws[coarse], spec, side_pixels)))
     if noisy := chosen(draws, Draw.NOISE, spec.noise_probability):
-        _change(images, noisy, lambda some: _noisy(some, draws[noisy, Draw.NOISE_SEED]))
+        _change(images, noisy, lambda some: _noisy(some, draws[noisy], spec))
     if dark := chosen(draws, Draw.CORNERS, spec.dark_corner_probability):
         _change(images, dark, lambda some: some * _circles(some, corner_circles(draws[dark])))
     if erased := chosen(draws, Draw.ERASE, spec.erase_probability):
@@ -105,15 +110,35 @@ def _recoloured(images: Tensor, matrices: Numbers, grey_shares: Numbers) -> Tens
 
 def _blurred(images: Tensor, kernels: Numbers) -> Tensor:
     bells = _like(kernels, images).repeat_interleave(3, dim=0)
-    flat = functional.pad(images, [2, 2, 2, 2], mode="reflect").flatten(0, 1)[None]
+    flat = _bordered(images, kernels.shape[-1] // 2).flatten(0, 1)[None]
     across = functional.conv2d(flat, bells[:, None, None, :], groups=len(bells))
     return functional.conv2d(across, bells[:, None, :, None], groups=len(bells)).view_as(images)
 
 
-def _noisy(images: Tensor, seeds: Draws) -> Tensor:
+def _moved(images: Tensor, kernels: Numbers) -> Tensor:
+    lines = _like(kernels, images).repeat_interleave(3, dim=0)
+    flat = _bordered(images, kernels.shape[-1] // 2).flatten(0, 1)[None]
+    return functional.conv2d(flat, lines[:, None], groups=len(lines)).view_as(images)
+
+
+def _bordered(images: Tensor, pixels: int) -> Tensor:
+    return functional.pad(images, [pixels] * 4, mode="reflect")
+
+
+def _coarse(images: Tensor, sides: list[int]) -> Tensor:
+    size = list(images.shape[-2:])
+    return torch.cat(
+        [
+            v2.functional.resize(v2.functional.resize(one[None], [side, side], antialias=True), size)
+            for one, side in zip(images, sides, strict=True)
+        ]
+    ).clamp_(0, 1)
+
+
+def _noisy(images: Tensor, draws: Draws, spec: Augment) -> Tensor:
     noise = torch.empty_like(images)
-    for one, seed in zip(noise, seeds, strict=True):
-        one.normal_(0, NOISE, generator=torch.Generator(images.device).manual_seed(int(seed * 2**53)))
+    for one, seed, sigma in zip(noise, draws[:, Draw.NOISE_SEED], noise_sigmas(draws, spec), strict=True):
+        one.normal_(0, float(sigma), generator=torch.Generator(images.device).manual_seed(int(seed * 2**53)))
     return (images + noise).clamp_(0, 1)
 
 

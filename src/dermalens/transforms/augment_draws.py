@@ -6,6 +6,7 @@ Everything follows from the seed of the image alone, whatever batch, worker, pro
 from __future__ import annotations
 
 from enum import IntEnum, auto
+from math import ceil
 from typing import Final
 
 import numpy as np
@@ -49,6 +50,12 @@ class Draw(IntEnum):
     ERASE_SHAPE = auto()
     ERASE_ACROSS = auto()
     ERASE_DOWN = auto()
+    NOISE_SIGMA = auto()
+    MOTION = auto()
+    MOTION_PIXELS = auto()
+    MOTION_ANGLE = auto()
+    COARSE = auto()
+    COARSE_TIMES = auto()
 
 
 LUMA: Final = (0.2989, 0.587, 0.114)
@@ -108,11 +115,41 @@ def chosen(draws: Draws, column: Draw, probability: float) -> list[int]:
     return [int(number) for number in np.flatnonzero(draws[:, column] < probability)]
 
 
-def blur_kernels(draws: Draws) -> Numbers:
-    """Gaussians of five pixels with a standard deviation of 0.3 to 1.8, [N, 5]."""
-    sigma = _between(0.3, 1.8, draws[:, Draw.BLUR_PIXELS])
-    bells = np.exp(-0.5 * (np.arange(-2, 3) / sigma[:, None]) ** 2)
+def blur_kernels(draws: Draws, spec: Augment) -> Numbers:
+    """Gaussians as wide as twice the largest standard deviation either way, [N, k]."""
+    sigma = _between(*spec.blur_pixels, draws[:, Draw.BLUR_PIXELS])
+    reach = ceil(2 * spec.blur_pixels[1])
+    bells = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma[:, None]) ** 2)
     return np.asarray(bells / bells.sum(axis=1, keepdims=True))
+
+
+def motion_kernels(draws: Draws, spec: Augment) -> Numbers:
+    """Straight lines through the middle, one pixel wide and without steps, [N, k, k]."""
+    length = _between(*spec.motion_pixels, draws[:, Draw.MOTION_PIXELS])[:, None, None]
+    angle = (np.pi * draws[:, Draw.MOTION_ANGLE])[:, None, None]
+    reach = ceil(spec.motion_pixels[1] / 2)
+    down, across = np.mgrid[-reach : reach + 1, -reach : reach + 1]
+    along = np.abs(across * np.cos(angle) + down * np.sin(angle))
+    beside = np.abs(down * np.cos(angle) - across * np.sin(angle))
+    lines = np.clip(length / 2 + 0.5 - along, 0, 1) * np.clip(1 - beside, 0, 1)
+    return np.asarray(lines / lines.sum(axis=(1, 2), keepdims=True))
+
+
+def noise_sigmas(draws: Draws, spec: Augment) -> Numbers:
+    """Standard deviations of the noise, [N]."""
+    return _between(*spec.noise_sigma, draws[:, Draw.NOISE_SIGMA])
+
+
+def coarse_sides(draws: Draws, spec: Augment, side_pixels: int) -> list[int]:
+    """The side to which each image is reduced before it is enlarged again."""
+    times = _between(*spec.coarse_times, draws[:, Draw.COARSE_TIMES])
+    return [max(1, round(side_pixels / one)) for one in times]
+
+
+def quality_of(draws: Draws, spec: Augment) -> int:
+    """The JPEG quality of one image."""
+    lowest, highest = spec.jpeg_quality
+    return lowest + int((highest - lowest + 1) * draws[Draw.JPEG_QUALITY])
 
 
 def corner_circles(draws: Draws) -> Numbers:

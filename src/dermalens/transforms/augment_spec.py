@@ -4,6 +4,16 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+_RANGES = (
+    ("scale", 0.1, 10),
+    ("blur_pixels", 0.1, 10),
+    ("motion_pixels", 1, 50),
+    ("coarse_times", 1, 16),
+    ("noise_sigma", 0, 1),
+    ("jpeg_quality", 1, 100),
+)
+"""What is drawn between two numbers: its key, the least and the most that either may be."""
+
 
 class Augment(BaseModel):
     """Random changes of a training image; 0 switches a change off."""
@@ -35,11 +45,25 @@ class Augment(BaseModel):
     channel_gain: float = Field(default=0.0, ge=0, le=0.5)
     """Largest gain of one colour channel against the others: another lamp, another camera."""
     blur_probability: float = Field(default=0.0, ge=0, le=1)
-    """Gaussian blur with a standard deviation of 0.3 to 1.8 pixels: out of focus."""
+    """Gaussian blur: out of focus."""
+    blur_pixels: tuple[float, float] = (0.3, 1.8)
+    """Smallest and largest standard deviation of that blur, in pixels of the training side."""
+    motion_probability: float = Field(default=0.0, ge=0, le=1)
+    """Blur along a straight line in any direction: a hand that moved."""
+    motion_pixels: tuple[float, float] = (2.0, 12.0)
+    """Smallest and largest length of that line, in pixels of the training side."""
+    coarse_probability: float = Field(default=0.0, ge=0, le=1)
+    """Reduced and enlarged again: a small picture, a far camera."""
+    coarse_times: tuple[float, float] = (1.5, 4.0)
+    """Smallest and largest factor of that reduction."""
     noise_probability: float = Field(default=0.0, ge=0, le=1)
-    """Gaussian noise with a standard deviation of 3 % of the range: a dark room."""
+    """Gaussian noise: a dark room."""
+    noise_sigma: tuple[float, float] = (0.03, 0.03)
+    """Smallest and largest standard deviation of that noise, as a share of the range of a channel."""
     jpeg_probability: float = Field(default=0.0, ge=0, le=1)
-    """JPEG compression at quality 30 to 90: images that were sent by a messenger."""
+    """JPEG compression: images that were sent by a messenger."""
+    jpeg_quality: tuple[int, int] = (30, 90)
+    """Lowest and highest quality of that compression, of 1 to 100."""
     dark_corner_probability: float = Field(default=0.0, ge=0, le=1)
     """Round field of view of a dermatoscope: all outside a circle goes black."""
     erase_probability: float = Field(default=0.0, ge=0, le=1)
@@ -56,6 +80,8 @@ class Augment(BaseModel):
             raise ValueError("sides_pixels needs pairs of [epoch, side] in order, the first for epoch 0")
         if not all(32 <= side <= 1024 for _, side in self.sides_pixels):
             raise ValueError("sides_pixels needs sides from 32 to 1024 pixels")
-        if not 0.1 <= self.scale[0] <= self.scale[1] <= 10:
-            raise ValueError("scale needs the smaller magnification first, both from 0.1 to 10")
+        for name, lowest, highest in _RANGES:
+            small, large = getattr(self, name)
+            if not lowest <= small <= large <= highest:
+                raise ValueError(f"{name} needs the smaller number first, both from {lowest:g} to {highest:g}")
         return self
