@@ -1,0 +1,67 @@
+"""Is a bundle that was trained on bad pictures to be packaged? Decided on the validation part, never the test part.
+
+    dermalens evaluate BUNDLE SPLIT --part val --robustness --allow-seen --out FOLDER      (of both bundles)
+    python -m benchmarks.robust_choice NEW_FOLDER OLD_FOLDER OUT.json
+
+The new one is taken if, under the corruptions of `dermalens evaluate --robustness`, its balanced accuracy (mean over
+families and severities) is higher by at least 0.03, and if on unchanged images its mean of balanced accuracy, macro
+AUC and malignant AUC is lower by at most 0.005 (what `choose_export` calls a tie) and its calibration error is at most
+0.03.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+from benchmarks.choose_export import AIMS, LARGEST_ECE, TIE
+
+LEAST_GAIN = 0.03
+KEPT = ("balanced_accuracy", "malignant_auc", "sensitivity", "specificity")
+
+
+def main() -> None:
+    """Write the figures of both and which one is taken."""
+    new, old, out = (Path(argument) for argument in sys.argv[1:])
+    found = {"new": figures(report(new)), "old": figures(report(old))}
+    content = {"rule": __doc__, "taken": choose(found["new"], found["old"]), **found}
+    out.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    print(content["taken"])
+
+
+def report(folder: Path) -> dict[str, Any]:
+    """What `dermalens evaluate` wrote."""
+    content: dict[str, Any] = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    return content
+
+
+def figures(content: dict[str, Any]) -> dict[str, Any]:
+    """What the rule needs, and what is worth a look beside it."""
+    values = {name: figure["value"] for name, figure in content["evaluation"]["overall"].items()}
+    robustness = content["robustness"]
+    families = {
+        family: {name: round(mean(by_severity[at][name]["value"] for at in by_severity), 4) for name in KEPT}
+        for family, by_severity in robustness["corrupted"].items()
+    }
+    return {
+        "bundle_sha256": content["subject"]["sha256"],
+        "unchanged": {name: round(values[name], 4) for name in (*AIMS, "melanoma_auc", "expected_calibration_error")},
+        "same_images_unchanged": {name: round(robustness["clean"][name]["value"], 4) for name in KEPT},
+        "corrupted": {name: round(mean(of[name] for of in families.values()), 4) for name in KEPT},
+        "corrupted_by_family": families,
+    }
+
+
+def choose(new: dict[str, Any], old: dict[str, Any]) -> str:
+    """The rule that stands at the top of this file."""
+    gain = new["corrupted"]["balanced_accuracy"] - old["corrupted"]["balanced_accuracy"]
+    loss = mean(old["unchanged"][name] for name in AIMS) - mean(new["unchanged"][name] for name in AIMS)
+    is_calibrated = new["unchanged"]["expected_calibration_error"] <= LARGEST_ECE
+    return "new" if gain >= LEAST_GAIN and loss <= TIE and is_calibrated else "old"
+
+
+if __name__ == "__main__":
+    main()
