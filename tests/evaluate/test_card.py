@@ -68,6 +68,18 @@ def test_a_report_adds_classes_calibration_decisions_and_gaps(report: Path) -> N
     assert f"- evaluate: `{SUBJECT.command}`" in card
 
 
+def test_what_each_kind_of_bad_picture_costs_is_said(report: Path, tmp_path: Path) -> None:
+    lost = [Measured(value=value, low=value - 0.1, high=value + 0.1, n=150) for value in (0.2, 0.31)]
+    content = json.loads(report.read_text(encoding="utf-8"))
+    content["robustness"] = {"mean_loss": lost[0].model_dump(), "loss": {"shot_noise": lost[1].model_dump()}}
+    other = tmp_path / "report.json"
+    other.write_text(json.dumps(content), encoding="utf-8")
+    card = model_card(tiny_manifest(GRAPH), SUBJECT.sha256, read_judged(other, SUBJECT.sha256))
+    assert f"| Mean loss of balanced accuracy under corruptions | {show(lost[0])} | 150 |" in card
+    assert f"| Loss under shot noise | {show(lost[1])} | 150 |" in card
+    assert "its losses say less of changes that it has never seen" in card
+
+
 def test_the_same_report_gives_the_same_card(report: Path) -> None:
     cards = {model_card(tiny_manifest(GRAPH), SUBJECT.sha256, read_judged(report, SUBJECT.sha256)) for _ in range(2)}
     assert len(cards) == 1

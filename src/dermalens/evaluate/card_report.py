@@ -41,6 +41,8 @@ class Judged:
     notes: tuple[str, ...]
     mean_loss: Measured | None
     """Of balanced accuracy under corruptions."""
+    losses: Figures
+    """The same by family of corruption; empty where it is not known."""
     heat: Figures
     """Of the heat maps."""
 
@@ -88,6 +90,7 @@ def _judged(content: Mapping[str, Any]) -> Judged:
         ),
         notes=tuple(groups.get("notes", {}).values()),
         mean_loss=Measured.model_validate(changed["mean_loss"]) if changed else None,
+        losses=_figures(changed["loss"]) if changed else {},
         heat=_figures({name: heat[name] for name in _HEAT if name in heat}),
     )
 
@@ -152,6 +155,15 @@ _HEAT: Final = {
 def _beside(judged: Judged) -> tuple[Block, ...]:
     losses = {"Mean loss of balanced accuracy under corruptions": judged.mean_loss}
     figures = {words: figure for words, figure in losses.items() if figure}
+    figures |= {f"Loss under {plain_words(family)}": figure for family, figure in judged.losses.items()}
     figures |= {_HEAT[name]: figure for name, figure in judged.heat.items()}
     rows = tuple((words, show(figure), str(figure.n)) for words, figure in figures.items())
-    return (Table("", ("figure", "value (95 % interval)", "n"), rows),)
+    table = Table("", ("figure", "value (95 % interval)", "n"), rows)
+    return (_TRAINED_ON, table) if judged.losses else (table,)
+
+
+_TRAINED_ON: Final = (
+    "Corruptions are those of DermaLens in five severities, the mean of all five. A model whose training changed its "
+    "images in a like way, as the recipe says, is not surprised by such a picture: its losses say less of changes that "
+    "it has never seen."
+)
