@@ -5,6 +5,10 @@
 An average over many epochs lies flatter than that of `optimizer.ema_decay`, which reaches back two or three:
 P. Izmailov et al., Averaging weights leads to wider optima and better generalization, UAI 2018. The checkpoints are
 those of RUN, such as its best.ckpt and its last.ckpt, or copies of its last.ckpt after some epochs.
+
+A checkpoint may also be the file of weights that RUN started from (`benchmarks.recover_weights`): half way from there,
+a network that was trained on for pictures of another kind keeps more of what it knew: M. Wortsman et al., Robust
+fine-tuning of zero-shot models, CVPR 2022.
 """
 
 from __future__ import annotations
@@ -14,6 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 
 from dermalens.train.checkpoint import BEST
@@ -28,15 +33,29 @@ def main() -> None:
     out, run, *files = map(Path, sys.argv[1:])
     if not files:
         raise SystemExit(__doc__)
-    checkpoints = [torch.load(file, map_location="cpu", weights_only=True) for file in files]
-    epochs = ", ".join(str(checkpoint["epoch"]) for checkpoint in checkpoints)
+    own = torch.load(run / BEST, map_location="cpu", weights_only=True)["state_dict"]
+    states, names = zip(*(read_state(file, own) for file in files), strict=True)
+    epochs = ", ".join(names)
     out.mkdir(parents=True, exist_ok=True)
-    torch.save({"state_dict": mean_of([checkpoint["state_dict"] for checkpoint in checkpoints])}, out / BEST)
+    torch.save({"state_dict": mean_of(states)}, out / BEST)
     write_notes(out, read_notes(run))
     finish_notes(read_metrics(run / METRICS), torch.device("cpu"), out)
     notes = read_notes(out)
     write_notes(out, {**notes, "training": {**notes["training"], "averaged_epochs": epochs}})
     print(f"Written to {out}: the mean of the weights of the epochs {epochs}")
+
+
+def read_state(file: Path, own: State) -> tuple[State, str]:
+    """The weights of a checkpoint and its epoch; what a file of weights lacks, such as counters, is that of `own`."""
+    if file.suffix != ".safetensors":
+        checkpoint = torch.load(file, map_location="cpu", weights_only=True)
+        return checkpoint["state_dict"], str(checkpoint["epoch"])
+    given = {f"network.{name}": tensor for name, tensor in load_file(file).items()}
+    if unknown := sorted(set(given) - set(own)):
+        raise SystemExit(
+            f"{file} is of another network: {unknown[0]} is not in it. Give the weights that RUN began with."
+        )
+    return {**own, **given}, "start"
 
 
 def mean_of(states: Sequence[State]) -> State:
