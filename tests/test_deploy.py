@@ -95,3 +95,10 @@ def test_every_setting_that_is_named_exists():
 def test_no_secret_stands_in_a_file(file):
     text = (DEPLOY / file).read_text()
     assert not re.search(r"(?i)(password|secret|token)\s*[:=]\s*['\"]?[0-9a-f]{16,}", text)
+
+
+def test_compose_brings_an_older_record_to_the_schema_and_bounds_the_workers():
+    server = documents("compose.yaml")[0]["services"]["dermalens"]
+    command = server["command"][0]
+    assert command.index("dermalens records upgrade\n") < command.index("exec dermalens serve\n")
+    assert int(server["environment"]["DERMALENS_WORKERS"]) >= 1

@@ -18,7 +18,8 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from dermalens.batch.errors import BatchError
 from dermalens.batch.keys import in_order
-from dermalens.batch.listing import find_source, images_of
+from dermalens.batch.listing import Source, find_source, images_of
+from dermalens.batch.output import open_output
 from dermalens.batch.storage import open_filesystem, read_image
 from dermalens.core.errors import ImageError
 from tests.tiny_bundle import lesion
@@ -55,6 +56,22 @@ def test_a_folder_with_the_name_of_a_glob_is_a_folder(tmp_path, before):
     (tmp_path / "few [1]").mkdir()
     lesion("nv").save(tmp_path / "few [1]" / "a.png")
     assert found(f"{before}{tmp_path}/few [1]") == [f"{before}{tmp_path}/few [1]/a.png"]
+
+
+@pytest.mark.parametrize("pattern", ["*.png", "**/*.png", "sub/../*.png"])
+def test_the_folder_that_one_is_in_is_a_name_and_no_pattern(tmp_path, monkeypatch, pattern):
+    for name in ("study[1]", "study1"):
+        (tmp_path / name / "sub").mkdir(parents=True)
+        lesion("nv").save(tmp_path / name / f"{name}.png")
+    monkeypatch.chdir(tmp_path / "study[1]")
+    assert found(pattern) == [str(tmp_path / "study[1]" / "study[1].png")]
+
+
+def test_hidden_images_are_found_by_a_glob_that_says_the_dot(tmp_path):
+    for name in (".a.png", "._b.png", "c.png"):
+        lesion("nv").save(tmp_path / name)
+    assert found(f"{tmp_path}/.*.png") == [str(tmp_path / "._b.png"), str(tmp_path / ".a.png")]
+    assert found(f"{tmp_path}/*.png") == [str(tmp_path / "c.png")]
 
 
 @pytest.fixture
@@ -268,3 +285,105 @@ def test_sorting_takes_no_more_memory_for_more_keys():
             tracemalloc.stop()
 
     assert peak_bytes(20_000) < 2 * peak_bytes(4_000)
+
+
+def test_a_quote_that_is_not_closed_does_not_swallow_the_rows_after_it(tmp_path):
+    (tmp_path / "list.csv").write_text('path,label\na.jpg,nv\n"b.jpg,nv\nc.jpg,nv\n', encoding="utf-8")
+    with pytest.raises(BatchError, match="is no list of paths in UTF-8"):
+        found(tmp_path / "list.csv")
+
+
+@pytest.mark.parametrize(
+    ("name", "base", "identity"),
+    [
+        ("/list.csv", "/", "/list.csv"),
+        ("/data/list.csv", "/data", "/data/list.csv"),
+        ("memory://list.csv", "memory://", "memory://list.csv"),
+        ("s3://b/lists/a.txt", "s3://b/lists", "s3://b/lists/a.txt"),
+        ("https://h/b/a.csv?X-Signature=secret", "https://h/b", "https://h/b/a.csv"),
+        ("zip://lists/a.csv::/x/l.zip", "zip://lists::/x/l.zip", "zip://lists/a.csv::/x/l.zip"),
+    ],
+)
+def test_relative_names_belong_to_the_folder_of_their_list(name, base, identity):
+    source = Source(name, "list")
+    assert (source.base, source.identity) == (base, identity)
+
+
+def test_a_table_behind_a_signed_address_is_a_table(bucket, monkeypatch):
+    table = b"path,label\na.jpg,nv\n"
+    monkeypatch.setattr("dermalens.batch.listing.open_filesystem", lambda _: (fsspec.filesystem("memory"), "/b/t"))
+    fsspec.filesystem("memory").pipe_file("/b/t", table)
+    source = find_source("https://host/b/list.csv?X-Signature=secret&expires=1")
+    assert source.column == "path"
+    assert list(images_of(source)) == ["a.jpg"]
+
+
+@pytest.fixture
+def archive(tmp_path):
+    """Two images and a list of them, which is in the same folder of the archive."""
+    lesion("nv").save(tmp_path / "a.png")
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as file:
+        file.write(tmp_path / "a.png", "in/a.png")
+        file.write(tmp_path / "a.png", "in/b.png")
+        file.writestr("in/list.csv", "path\na.png\nb.png\n")
+    return tmp_path / "all.zip"
+
+
+def test_a_list_in_an_archive_names_what_lies_beside_it(archive):
+    source = find_source(f"zip://in/list.csv::{archive}")
+    assert list(images_of(source)) == ["a.png", "b.png"]
+    assert read_image("b.png", source.base) == (archive.parent / "a.png").read_bytes()
+
+
+def test_an_archive_is_opened_once_for_all_its_images(archive, monkeypatch):
+    opened = []
+    of_python = zipfile.ZipFile._RealGetContents
+    monkeypatch.setattr(zipfile.ZipFile, "_RealGetContents", lambda self: (opened.append(1), of_python(self))[1])
+    for name in ("a", "b", "a", "b"):
+        assert read_image(f"zip://in/{name}.png::{archive}")
+    assert len(opened) <= 1
+
+
+def test_a_damaged_archive_is_one_line_and_a_damaged_image_in_it_a_row(archive):
+    whole = archive.read_bytes()
+    place = whole.index(b"\x89PNG") + 200
+    archive.with_name("crc.zip").write_bytes(whole[:place] + bytes([whole[place] ^ 255]) + whole[place + 1 :])
+    with pytest.raises(ImageError, match="cannot be read: .*CRC"):
+        read_image(f"zip://in/a.png::{archive.with_name('crc.zip')}")
+    archive.with_name("cut.zip").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(BatchError, match="cannot be opened: File is not a zip file"):
+        find_source(f"zip://in::{archive.with_name('cut.zip')}")
+    archive.with_name("no.tar").write_bytes(b"no archive" * 100)
+    with pytest.raises(BatchError, match="cannot be opened"):
+        find_source(f"tar://in::{archive.with_name('no.tar')}")
+
+
+class OldFileSystem(MemoryFileSystem):
+    """As that of sftp: it takes no options that it does not know, neither to be made nor to list."""
+
+    protocol = "old"
+
+    def __init__(self) -> None:
+        super().__init__()
+
+    @classmethod
+    def _strip_protocol(cls, path: str) -> str:
+        return str(super()._strip_protocol(path.replace("old://", "memory://")))
+
+    def ls(self, path: str, detail: bool = True) -> list[object]:
+        return list(super().ls(path, detail=detail))
+
+
+def test_a_storage_that_takes_no_foreign_options_is_listed_and_written_to(bucket):
+    fsspec.register_implementation("old", OldFileSystem, clobber=True)
+    output = open_output("old://b/out")
+    output.write("manifest.json", b"{}")
+    assert output.names() == {"manifest.json"}
+    assert [key.rpartition("/")[2] for key in found("old://b/*.jpg")] == ["one.jpg"]
+
+
+def test_no_bucket_is_made_of_a_mistyped_name(monkeypatch):
+    monkeypatch.setattr(MemoryFileSystem, "makedirs", lambda *_, **__: pytest.fail("a folder was made"))
+    output = open_output("memory://b2/out")
+    output.write("keys/part-00000.jsonl", b"")
+    assert output.names() == {"keys"}

@@ -9,6 +9,7 @@ import io
 import json
 import shutil
 import warnings
+from functools import partial
 
 import fsspec
 import numpy as np
@@ -266,6 +267,20 @@ def test_the_url_of_a_folder_here_is_that_folder(tmp_path, scheme):
     assert open_output(f"{scheme}://{tmp_path}/out") == LocalFolder(f"{tmp_path}/out")
 
 
+def test_two_runs_that_began_in_one_bucket_at_the_same_time_do_not_mix(bundle, images):
+    filesystem = fsspec.filesystem("memory")
+    try:
+        run = ready(bundle, str(images), "memory://scores/both")
+        filesystem.pipe_file("/scores/both/keys/part-00000.jsonl", b'"/somewhere/else.jpg"\n')  # the other run's
+        with pytest.raises(
+            BatchError, match="part-00000.jsonl has changed: another run writes to memory://scores/both"
+        ):
+            finish(run, partial(score_locally, workers=0))
+        assert not [name for name in filesystem.ls("/scores/both", detail=False) if name.endswith(".parquet")]
+    finally:
+        filesystem.rm("/", recursive=True)
+
+
 def test_two_runs_do_not_write_to_one_folder(tmp_path):
     output = open_output(str(tmp_path / "out"))
     with held(output), pytest.raises(BatchError, match="Another run writes to"), held(output):
@@ -382,7 +397,7 @@ def test_pillow_is_silent_about_damaged_metadata(bundle, tmp_path):
 
 def test_the_function_for_spark_makes_columns_of_paths(whole, bundle, images, classifier):
     run = ready(bundle, images, whole)
-    columns = make_predict_fn(bundle)(np.array(keys_of(run.output, 0), dtype=object))
+    columns = make_predict_fn(bundle)(np.array(keys_of(run.output, 0, run.digests[0]), dtype=object))
     expected = pq.read_table(whole / "part-00000.parquet").to_pydict()
     assert list(columns) == [name for name, _ in spark_columns(classifier.manifest.classes)]
     assert columns["path"].tolist() == expected["path"]

@@ -6,6 +6,7 @@ import csv
 import glob
 import hashlib
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -42,7 +43,19 @@ class Source:
     @property
     def base(self) -> str:
         """The folder that relative names in a list belong to; empty for what is no list."""
-        return self.name.rpartition("/")[0] if self.kind == "list" else ""
+        if self.kind != "list":
+            return ""
+        if not is_url(self.name):
+            return os.path.dirname(self.name)  # noqa: PTH120  (bytes that are no UTF-8 stay)
+        head, chained, inside = self.identity.partition("::")
+        scheme, _, path = head.partition("://")
+        return f"{scheme}://{path.rpartition('/')[0]}{chained}{inside}"
+
+    @property
+    def identity(self) -> str:
+        """The name by which a run knows it again: without the signature of a signed URL, which is a secret."""
+        is_signed = self.kind == "list" and self.name.startswith(("http://", "https://"))
+        return self.name.partition("?")[0] if is_signed else self.name
 
 
 def find_source(text: str, *, column: str = "path") -> Source:
@@ -53,7 +66,7 @@ def find_source(text: str, *, column: str = "path") -> Source:
     """
     if not text:
         raise BatchError(f"The name of the source is empty. {NEEDED}.")
-    name = text if is_url(text) else os.path.abspath(text)  # noqa: PTH100  (keeps the wildcards and undecodable bytes)
+    name = text if is_url(text) else _absolute(text)
     kind = _kind(text, name)
     if kind != "list":
         return Source(name, kind)
@@ -85,6 +98,13 @@ def no_images(source: Source) -> BatchError:
     """The error for a source without images."""
     what = "names no image" if source.kind == "list" else f"has no images ({' '.join(IMAGE_SUFFIXES)})"
     return BatchError(f"{source.name} {what}. {NEEDED}.")
+
+
+def _absolute(text: str) -> str:
+    """The absolute path; in that of a glob the wildcards in the name of the folder that one is in are none."""
+    if glob.has_magic(text) and not os.path.exists(text):  # noqa: PTH110  (no error for a name that is too long)
+        text = os.path.join(glob.escape(os.getcwd()), text)  # noqa: PTH109, PTH118  (keeps undecodable bytes)
+    return os.path.abspath(text)  # noqa: PTH100
 
 
 def _kind(text: str, name: str) -> Literal["folder", "glob", "list"]:
@@ -129,7 +149,9 @@ def _in_bucket(source: Source) -> Iterator[str]:
     """Listed folder by folder; a listing is not kept, as that of ten million objects would fill the memory."""
     from fsspec.implementations.local import LocalFileSystem
 
-    filesystem, path = open_filesystem(source.name, use_listings_cache=False)
+    filesystem, path = open_filesystem(source.name)
+    if (kept := getattr(filesystem, "dircache", None)) is not None:
+        kept.use_listings_cache = False
     to_url = url_maker(source.name)
     root, parts = cut(path) if source.kind == "glob" else (path, EVERYTHING)
 
@@ -154,7 +176,7 @@ def _listed(source: Source) -> Iterator[str]:
         if source.column is None:
             yield from (line.strip() for line in stream if line.strip())
             return
-        rows = csv.DictReader(stream)
+        rows = csv.DictReader(stream, strict=True)  # or a quote that is not closed swallows all rows after it
         if source.column not in (rows.fieldnames or ()):
             known = ", ".join(rows.fieldnames or ()) or "none"
             raise BatchError(
@@ -165,15 +187,20 @@ def _listed(source: Source) -> Iterator[str]:
 
 
 def _is_table(name: str) -> bool:
-    return name.lower().endswith(".csv")
+    """Of a URL without what is chained to it or asked of it."""
+    path = re.split(r"::|[?#]", name)[0] if is_url(name) else name
+    return path.lower().endswith(".csv")
 
 
-def _opened(name: str, mode: str, **options: str) -> IO[Any]:
+@contextmanager
+def _opened(name: str, mode: str, **options: str) -> Iterator[IO[Any]]:
     if not is_url(name):
-        return Path(name).open(mode, **options)  # type: ignore[call-overload,no-any-return]
-    filesystem, path = open_filesystem(name)
-    opened: IO[Any] = filesystem.open(path, mode, **options)
-    return opened
+        with Path(name).open(mode, **options) as stream:  # type: ignore[call-overload]
+            yield stream
+        return
+    filesystem, path = open_filesystem(name)  # held while its file is open: an archive closes with it
+    with filesystem.open(path, mode, **options) as stream:
+        yield stream
 
 
 @contextmanager

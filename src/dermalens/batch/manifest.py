@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -71,6 +71,14 @@ class Manifest(Plan):
         return min(self.shard_size, self.images - number * self.shard_size)
 
 
+class Begun(NamedTuple):
+    """A run with its lists."""
+
+    manifest: Manifest
+    digests: tuple[bytes, ...]
+    """SHA-256 of each list file."""
+
+
 def part_name(number: int) -> str:
     """Five digits or more.
 
@@ -85,8 +93,8 @@ def keys_name(number: int) -> str:
     return f"{KEYS}/{part_name(number)}.jsonl"
 
 
-def begin_or_resume(output: Output, plan: Plan, source: Source, limits: list[str]) -> Manifest:
-    """The manifest of a new run, or that of the run which was ended in this output.
+def begin_or_resume(output: Output, plan: Plan, source: Source, limits: list[str]) -> Begun:
+    """A new run, or the one which was ended in this output.
 
     Raises:
         BatchError: no images, an output of another run or with other files, or lists that are damaged.
@@ -95,30 +103,40 @@ def begin_or_resume(output: Output, plan: Plan, source: Source, limits: list[str
     if MANIFEST in names:
         manifest = _read(output)
         _refuse_another(output, manifest, plan)
-        _check_keys(output, manifest)
-        return manifest
+        return Begun(manifest, _checked(output, manifest))
     foreign = sorted(name for name in names - {KEYS, LOCK} if not name.endswith(".tmp"))
     if foreign:
         raise BatchError(f"{output.name} holds what no batch run wrote: {name_some(foreign)}. Name another folder.")
     return _begin(output, plan, source, limits)
 
 
-def keys_of(output: Output, number: int) -> list[str]:
-    """The images of a shard, in order."""
-    return from_lines(output.read(keys_name(number)))
+def keys_of(output: Output, number: int, digest: bytes) -> list[str]:
+    """The images of a shard, in order.
+
+    Raises:
+        BatchError: its list is another than when the run began: a bucket has no lock, and another run writes there.
+    """
+    content = output.read(keys_name(number))
+    if hashlib.sha256(content).digest() != digest:
+        raise BatchError(
+            f"{output.name}/{keys_name(number)} has changed: another run writes to {output.name}. End both, and give "
+            "each an output of its own; this one mixes them."
+        )
+    return from_lines(content)
 
 
-def _begin(output: Output, plan: Plan, source: Source, limits: list[str]) -> Manifest:
-    digest, count = hashlib.sha256(), 0
+def _begin(output: Output, plan: Plan, source: Source, limits: list[str]) -> Begun:
+    digest, digests, count = hashlib.sha256(), [], 0
     for number, (content, keys) in enumerate(_lists(source, plan.shard_size)):
         output.write(keys_name(number), content)
         digest.update(content)
+        digests.append(hashlib.sha256(content).digest())
         count += keys
     if not count:
         raise no_images(source)
     manifest = Manifest(**plan.model_dump(), images=count, keys_sha256=digest.hexdigest(), limits=limits)
     output.write(MANIFEST, (manifest.model_dump_json(indent=2) + "\n").encode())
-    return manifest
+    return Begun(manifest, tuple(digests))
 
 
 def _lists(source: Source, shard_size: int) -> Iterator[tuple[bytes, int]]:
@@ -152,9 +170,12 @@ def _shown(value: object) -> str:
     return "none" if value is None else str(value)
 
 
-def _check_keys(output: Output, manifest: Manifest) -> None:
-    digest = hashlib.sha256()
+def _checked(output: Output, manifest: Manifest) -> tuple[bytes, ...]:
+    digest, digests = hashlib.sha256(), []
     for number in range(manifest.shards):
-        digest.update(output.read(keys_name(number)))
+        content = output.read(keys_name(number))
+        digest.update(content)
+        digests.append(hashlib.sha256(content).digest())
     if digest.hexdigest() != manifest.keys_sha256:
         raise BatchError(f"The lists in {output.name}/{KEYS} are not those of its {MANIFEST}. Name another output.")
+    return tuple(digests)

@@ -102,7 +102,8 @@ class BucketFolder:
     def names(self) -> set[str]:
         with _using(self.name, "read"):
             try:
-                found = self.filesystem.ls(self.path, detail=False, refresh=True)
+                self.filesystem.invalidate_cache(self.path)
+                found = self.filesystem.ls(self.path, detail=False)
             except FileNotFoundError:
                 return set()
             return {str(one).rstrip("/").rpartition("/")[2] for one in found}
@@ -114,10 +115,10 @@ class BucketFolder:
     def write(self, name: str, content: bytes) -> None:
         target = f"{self.path}/{name}"
         with _using(f"{self.name}/{name}", "written"):
-            self.filesystem.makedirs(target.rpartition("/")[0], exist_ok=True)
             if self.name.partition("://")[0] in PUT_IS_ATOMIC:
-                self.filesystem.pipe_file(target, content)
+                self.filesystem.pipe_file(target, content)  # no makedirs, which would make a bucket of a mistyped name
                 return
+            self.filesystem.makedirs(target.rpartition("/")[0], exist_ok=True)
             self.filesystem.pipe_file(f"{target}.tmp", content)
             self.filesystem.mv(f"{target}.tmp", target)
 

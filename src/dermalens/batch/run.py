@@ -57,6 +57,8 @@ class Run:
     tally: Tally
     """Of the finished shards; grows with them."""
     unfinished: tuple[int, ...]
+    digests: tuple[bytes, ...]
+    """Of the lists of all shards."""
 
 
 def prepare(wanted: Wanted, output: Output) -> Run:
@@ -67,13 +69,13 @@ def prepare(wanted: Wanted, output: Output) -> Run:
     """
     source = find_source(wanted.source, column=wanted.list_column)
     work, plan, limits = _planned(wanted, source)
-    manifest = begin_or_resume(output, plan, source, limits)
+    manifest, digests = begin_or_resume(output, plan, source, limits)
     names, tally = output.names(), Tally()
     finished = [number for number in range(manifest.shards) if manifest.shard_name(number) in names]
     for number in finished:
         _count(output, manifest, number, tally)
     unfinished = tuple(sorted(set(range(manifest.shards)) - set(finished)))
-    return Run(output, manifest, work, tally, unfinished)
+    return Run(output, manifest, work, tally, unfinished, digests)
 
 
 def finish(
@@ -88,7 +90,7 @@ def finish(
     if not run.unfinished:
         return
     timings = Timings(run.output)
-    keys = (key for number in run.unfinished for key in keys_of(run.output, number))
+    keys = (key for number in run.unfinished for key in keys_of(run.output, number, run.digests[number]))
     try:
         with closing(_watched(engine(keys, run.work), patience, advance)) as pieces:
             shards = _shards(pieces, [run.manifest.images_in(number) for number in run.unfinished])
@@ -201,7 +203,7 @@ def _planned(wanted: Wanted, source: Source) -> tuple[Work, Plan, list[str]]:
     work = Work(wanted.bundle, options, tuple(classifier.manifest.classes), sha256)
     plan = Plan(
         dermalens=__version__,
-        source=printable(source.name),
+        source=printable(source.identity),
         list_column=source.column,
         list_sha256=source.sha256,
         bundle_sha256=sha256,

@@ -7,6 +7,7 @@ together.
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -72,6 +73,7 @@ class Scorer:
         Raises:
             DermaLensError: the bundle cannot be loaded, is not the one that is meant, or has no such operating point.
         """
+        logging.getLogger("PIL").addHandler(logging.NullHandler())  # or its words stand between the lines
         self._classifier = load(bundle, threads=1)
         found = self._classifier.bundle.sha256
         if options.bundle_sha256 not in (None, found):

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+import tarfile
+import threading
+import zipfile
+import zlib
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,8 +30,14 @@ _FOREIGN_FAILURES: Final = (
 )
 """Errors of the storage packages that are no OSError, such as missing credentials; by module and name."""
 
+_DAMAGED: Final = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, NotImplementedError)
+"""What an archive raises that is cut off, damaged or packed in an unknown way."""
+
 ARCHIVES: Final = {"zip": (0, b"PK\x03\x04"), "tar": (257, b"ustar")}
 """fsspec's scheme for an archive, which it wants behind two colons, and what stands where in it."""
+
+_ONE_AT_A_TIME: Final = threading.Lock()
+"""An archive is opened once for all its images, and read by one thread at a time."""
 
 
 def is_url(text: str) -> bool:
@@ -41,7 +52,11 @@ def is_url(text: str) -> bool:
 def storage_failures() -> tuple[type[BaseException], ...]:
     """What a file system raises when it cannot do something; of the packages that are loaded, none is imported."""
     loaded = [getattr(sys.modules.get(module), name, None) for module, name in _FOREIGN_FAILURES]
-    return (OSError, ValueError, *(kind for kind in loaded if kind is not None))
+    return (OSError, ValueError, *_DAMAGED, *(kind for kind in loaded if kind is not None))
+
+
+def _reading_failures() -> tuple[type[BaseException], ...]:
+    return (RuntimeError, *storage_failures())  # the first of an archive with a password
 
 
 def reason_of(error: BaseException) -> str:
@@ -105,10 +120,15 @@ def located(key: str, base: str) -> str:
 
     >>> located("a.jpg", "s3://bucket/lists"), located("/data/a.jpg", "/lists")
     ('s3://bucket/lists/a.jpg', '/data/a.jpg')
+    >>> located("a.jpg", "zip://lists::s3://bucket/a.zip"), located("a.jpg", "memory://")
+    ('zip://lists/a.jpg::s3://bucket/a.zip', 'memory://a.jpg')
     """
     if is_url(key) or not base:
         return key
-    return f"{base}/{key}" if is_url(base) else os.path.join(base, key)  # noqa: PTH118  (bytes that are no UTF-8 stay)
+    if not is_url(base):
+        return os.path.join(base, key)  # noqa: PTH118  (bytes that are no UTF-8 stay)
+    folder, chained, inside = base.partition("::")
+    return f"{folder}{'' if folder.endswith('/') else '/'}{key}{chained}{inside}"
 
 
 def read_image(key: str, base: str = "") -> bytes:
@@ -122,12 +142,27 @@ def read_image(key: str, base: str = "") -> bytes:
         refuse_folder(place)
         return read_file(Path(place))
     try:
-        filesystem, path = open_filesystem(place)
-        data = bytes(filesystem.cat_file(path, end=MAX_BYTES + 1))
+        data = _read_url(place)
     except BatchError as error:
         raise ImageError(str(error)) from error
-    except storage_failures() as error:
+    except _reading_failures() as error:
         what = "there is none of this name" if isinstance(error, FileNotFoundError) else reason_of(error)
         raise ImageError(f"{key} cannot be read: {what}. Check its name and the access to the storage.") from error
     check_bytes(len(data))
     return data
+
+
+def _read_url(url: str) -> bytes:
+    scheme, _, rest = url.partition("://")
+    inside, chained, archive = rest.partition("::")
+    if scheme not in ARCHIVES or not chained:
+        filesystem, path = open_filesystem(url)
+        return bytes(filesystem.cat_file(path, end=MAX_BYTES + 1))
+    with _ONE_AT_A_TIME:
+        return bytes(_archive(f"{scheme}://::{archive}").cat_file(inside, end=MAX_BYTES + 1))
+
+
+@lru_cache(maxsize=4)
+def _archive(url: str) -> Any:
+    """An archive with the list of what is in it, which takes longer to read than an image."""
+    return open_filesystem(url)[0]

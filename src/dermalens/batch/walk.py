@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -14,6 +15,9 @@ from dermalens.core.files import is_image
 ANY_DEPTH: Final = "**"
 EVERYTHING: Final = (ANY_DEPTH,)
 """The pattern of all that is below a folder."""
+
+_ESCAPED: Final = re.compile(r"\[([*?[])\]")
+"""What `glob.escape` makes of a wildcard that is part of a name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +35,14 @@ def cut(pattern: str, separator: str = "/") -> tuple[str, list[str]]:
 
     >>> cut("/data/a/*/b.jpg"), cut("/*.jpg"), cut("*.jpg")
     (('/data/a', ['*', 'b.jpg']), ('/', ['*.jpg']), ('', ['*.jpg']))
+    >>> cut("/study[[]1]/*.jpg"), cut("/study[[]1]/a[*].jpg")
+    (('/study[1]', ['*.jpg']), ('/study[1]', ['a[*].jpg']))
     """
     parts = pattern.split(separator)
-    fixed = next(index for index, part in enumerate(parts) if glob.has_magic(part))
-    return separator.join(parts[:fixed]) or separator * min(fixed, 1), parts[fixed:]
+    wild = (index for index, part in enumerate(parts) if glob.has_magic(_ESCAPED.sub("", part)))
+    fixed = next(wild, len(parts) - 1)
+    folder = separator.join(_ESCAPED.sub(r"\1", part) for part in parts[:fixed])
+    return folder or separator * min(fixed, 1), parts[fixed:]
 
 
 def matching(
@@ -51,7 +59,7 @@ def matching(
         try:
             for entry in entries(folder):
                 if not entry.is_folder:
-                    if is_image(entry.name) and len(parts) in _after(entry, places, parts):
+                    if is_image(entry.name.lstrip(".")) and len(parts) in _after(entry, places, parts):
                         yield entry.path
                 elif below := _after(entry, places, parts) - {len(parts)}:
                     folders.append((entry.path, below))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 import time
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from dermalens.cli.extras import needing
+from dermalens.core.cores import usable_cores
 from dermalens.core.errors import DermaLensError
 
 if TYPE_CHECKING:
@@ -112,14 +112,14 @@ def _engine(name: EngineName, workers: int | None, gpus: int, source: str) -> En
     if name is EngineName.RAY:
         from dermalens.batch.ray_engine import score_with_ray
 
-        return partial(score_with_ray, workers=max(1, _cores() if workers is None else workers), gpus=gpus)
+        return partial(score_with_ray, workers=max(1, usable_cores() if workers is None else workers), gpus=gpus)
     if gpus:
         raise DermaLensError("--gpus was given for the local engine, which scores on the CPU; add --engine ray.")
     if workers != 0 and source.startswith("memory://"):
         raise DermaLensError("What is in memory:// only this process can see; add --workers 0.")
     from dermalens.batch.workers import score_locally
 
-    return partial(score_locally, workers=_cores() if workers is None else workers)
+    return partial(score_locally, workers=usable_cores() if workers is None else workers)
 
 
 @contextmanager
@@ -141,11 +141,6 @@ def _saying_how_to_go_on(run: Run) -> Iterator[None]:
     except (KeyboardInterrupt, SystemExit):
         typer.echo(f"Interrupted. {_finished(run)} The same command goes on from there.", err=True)
         raise
-
-
-def _cores() -> int:
-    """Those that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextmanager

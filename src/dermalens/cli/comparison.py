@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dermalens.cli.answers import Answered, Failed, Request, Row, answers
-from dermalens.cli.forms import answers_table, cells, section
+from dermalens.cli.forms import answers_table, cells, for_programs, section
 from dermalens.core.errors import DermaLensError, name_some
 from dermalens.core.taxonomy import malignant_of
 from dermalens.predict.classifier import Classifier, load
@@ -110,6 +110,7 @@ def compared(classifiers: Classifiers, images: Sequence[str]) -> Iterator[Compar
 
 def write_json(rows: Iterable[Compared], _: Classifiers) -> list[Failed]:
     """One object a line: the image, in what the bundles differ, and the answer of each as `predict --json` has it."""
+    for_programs()
     failures = []
     for row in rows:
         if row.failure:
@@ -125,6 +126,7 @@ def write_json(rows: Iterable[Compared], _: Classifiers) -> list[Failed]:
 
 def write_csv(rows: Iterable[Compared], classifiers: Classifiers) -> list[Failed]:
     """A header and one row for each image, with four columns for each bundle; the limits go to standard error."""
+    for_programs()
     columns = [f"{title}_{name}" for title in classifiers for name in _ANSWER]
     writer = csv.DictWriter(sys.stdout, ["image", "differ", *columns, "error"], restval="", lineterminator="\n")
     writer.writeheader()

@@ -57,7 +57,7 @@ _LAST_COLUMNS = (
 
 def write_json(rows: Iterable[Row], _: Manifest) -> list[Failed]:
     """One object a line, written as soon as it is known."""
-    _for_programs()
+    for_programs()
     failures = []
     for row in rows:
         if isinstance(row, Failed):
@@ -76,7 +76,7 @@ def write_csv(rows: Iterable[Row], manifest: Manifest) -> list[Failed]:
 
     The limits stand on standard error, once, so that they are not in every row.
     """
-    _for_programs()
+    for_programs()
     columns = ("image", "diagnosis", *manifest.classes, *_LAST_COLUMNS)
     writer = csv.DictWriter(sys.stdout, columns, restval="", lineterminator="\n")
     writer.writeheader()
@@ -92,7 +92,7 @@ def write_csv(rows: Iterable[Row], manifest: Manifest) -> list[Failed]:
     return failures
 
 
-def _for_programs() -> None:
+def for_programs() -> None:
     """UTF-8, whatever the terminal is set to."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8")

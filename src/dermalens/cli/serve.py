@@ -56,8 +56,17 @@ def serve(  # noqa: PLR0913  (each is an option of the command)
     }
     settings = read_settings(**{name: value for name, value in given.items() if value is not None})
     if open_browser and settings.port and _has_screen():
-        threading.Thread(target=_open_when_ready, args=(f"http://127.0.0.1:{settings.port}/",), daemon=True).start()
+        threading.Thread(
+            target=_open_when_ready, args=(page_address(settings.host, settings.port),), daemon=True
+        ).start()
     run(settings)
+
+
+def page_address(host: str, port: int) -> str:
+    """Where the page is seen from this machine."""
+    if host in ("0.0.0.0", "::"):
+        host = "127.0.0.1"
+    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
 
 def _has_screen() -> bool:

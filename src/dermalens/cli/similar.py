@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dermalens.cli.forms import for_programs
+
 if TYPE_CHECKING:
     from dermalens.predict.similar import Similar
 
@@ -63,6 +65,7 @@ def similar(  # noqa: PLR0913  (each is an option of the command)
     embedding = prediction.embedding
     found = [] if refused or embedding is None else cases.nearest(embedding, count)
     if as_json:
+        for_programs()
         content = {
             "image": str(image),
             "similar": None if refused else [one.as_dict() for one in found],

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from dermalens.core.cores import usable_cores
 from dermalens.core.errors import DermaLensError
 from dermalens.predict.prevalence import LEAST, MOST
 
@@ -61,7 +62,7 @@ class Settings(BaseSettings):
     """Images in a batch."""
     queue_size: int = Field(default=64, ge=1)
     """Images that may wait; more are refused with 503."""
-    workers: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1)
+    workers: int = Field(default_factory=usable_cores, ge=1)
     """Images that are classified at the same time, each on one core."""
     deadline_seconds: float = Field(default=30.0, gt=0)
     """How long a request may take from its first byte; then it is answered with 504."""
