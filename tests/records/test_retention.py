@@ -6,10 +6,13 @@ import pytest
 
 from dermalens.records import audit, cases
 from dermalens.records.cases import Wanted, keep
-from dermalens.records.errors import BadValue
+from dermalens.records.errors import BadValue, RecordsError
 from dermalens.records.images import only_pixels
 from dermalens.records.jobs import add_job, find_job, finish_item, next_item
+from dermalens.records.keys import create_key
 from dermalens.records.retention import Swept, purge, sweep
+from dermalens.records.store import opened
+from tests.records.databases import fresh_database
 from tests.records.made_case import OWNER, drawn, files, new_case
 
 
@@ -70,6 +73,7 @@ def test_the_janitor_removes_what_nobody_refers_to_when_it_is_old(records):
 
 def test_a_case_whose_image_was_swept_before_its_row_came_gets_it_again(records):
     """The janitor between the first write and the commit: as a reader of the image would, look for it at the end."""
+    sweep(records)  # as the server does when it starts
     store = records.images
     png = only_pixels(drawn())
     sha256 = store.put(png)
@@ -77,3 +81,33 @@ def test_a_case_whose_image_was_swept_before_its_row_came_gets_it_again(records)
     assert not store.has(sha256)
     case = keep(records, OWNER, new_case())
     assert cases.image_of(records, OWNER, case.id) == png
+
+
+def test_the_janitor_deletes_nothing_of_another_database(records, tmp_path):
+    case = keep(records, OWNER, new_case())
+    add_job(records, OWNER, [("a", b"a")], {})
+    before = files(records)
+    (tmp_path / "empty").mkdir()
+    with (
+        fresh_database("sqlite", tmp_path / "empty") as url,
+        opened(url, tmp_path / "record") as other,
+        pytest.raises(RecordsError, match="belongs to another database"),
+    ):
+        sweep(other, age_seconds=0)
+    assert files(records) == before
+    sweep(records, age_seconds=0)
+    assert cases.image_of(records, OWNER, case.id)
+    (tmp_path / "later").mkdir()
+    with fresh_database("sqlite", tmp_path / "later") as url, opened(url, tmp_path / "record") as other:
+        create_key(other, name="desk", scopes=["predict"])
+        with pytest.raises(RecordsError, match="Nothing was deleted"):
+            sweep(other, age_seconds=0)
+    assert files(records) == before
+
+
+def test_a_folder_that_was_empty_belongs_to_the_first_database_that_swept_it(on_sqlite, tmp_path):
+    assert sweep(on_sqlite) == Swept(0, 0, 0)
+    assert [entry.action for entry in audit.entries(on_sqlite)] == ["record.begin"]
+    on_sqlite.images.put(only_pixels(drawn("nv")))  # of somebody who was killed before the row
+    assert sweep(on_sqlite, age_seconds=0) == Swept(0, 1, 0)
+    assert len(audit.entries(on_sqlite)) == 1

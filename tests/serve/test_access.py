@@ -201,3 +201,23 @@ def test_a_key_seen_lately_is_taken_while_the_database_is_away(guarded, mel, mon
     refused = guarded.get("/v1/model", headers=unknown)
     assert problem_of(refused) == (503, "records-unavailable")
     assert int(refused.headers["retry-after"]) >= 1
+
+
+@pytest.mark.parametrize(
+    ("path", "back"),
+    [("/answer", "/"), (f"/cases/{'a' * 32}/note", f"/cases/{'a' * 32}"), (f"/cases/{'a' * 32}x/note", "/")],
+)
+def test_what_was_sent_after_a_session_ended_leads_back_to_a_page_that_can_be_opened(guarded, path, back):
+    headers = {"accept": "text/html"}
+    answered = guarded.post(path, data={"note": "x"}, headers=headers, follow_redirects=False)
+    assert (answered.status_code, answered.headers["location"]) == (303, f"/sign-in?next={back}")
+
+
+def test_what_asks_the_model_anew_counts_as_a_request(guarded):
+    _, headers = key_of(guarded, rate_per_minute=2)
+    pages = {**headers, "accept": "text/html"}
+    case = f"/cases/{'a' * 32}"
+    assert [guarded.get(case, headers=pages).status_code for _ in range(3)] == [404] * 3
+    for path in (f"{case}?heatmap=1", f"{case}/report.pdf"):
+        assert guarded.get(path, headers=pages).status_code == 404
+    assert guarded.get(f"{case}/report.pdf", headers=pages).status_code == 429

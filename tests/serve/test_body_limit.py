@@ -126,3 +126,20 @@ def test_no_temporary_file_is_made_for_an_image_of_several_megabytes(client, mon
     assert client.post(PATH, files={"image": image}).status_code == 200
     assert client.post("/v1/predictions:batch", files=[("image", image), ("image", image)]).status_code == 202
     assert made == []
+
+
+@pytest.mark.parametrize("path", ["/sign-in", "/v1/predictions", "/answer"])
+@pytest.mark.parametrize("charset", ["punycode", "utf-7", '"UTF-16"', "rot13", ""])
+def test_a_form_in_a_foreign_charset_is_refused_before_it_is_decoded(client, path, charset):
+    body = b'--b\r\nContent-Disposition: form-data; name="key"\r\n\r\n' + b"a-" * 4000 + b"\r\n--b--\r\n"
+    kind = f"multipart/form-data; boundary=b; charset={charset}"
+    response = client.post(path, content=body, headers={"content-type": kind})
+    assert problem_of(response) == (400, "undecodable")
+    assert "needed is UTF-8" in response.json()["detail"]
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "UTF8", '"us-ascii"'])
+def test_a_form_that_names_its_usual_charset_is_read(client, mel, charset):
+    request = client.build_request("POST", PATH, files={"image": mel}, data={"note": "n"})
+    request.headers["content-type"] += f"; charset={charset}"
+    assert client.send(request).status_code == 200

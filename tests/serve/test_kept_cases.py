@@ -136,3 +136,16 @@ def test_a_case_has_a_report_to_print(client):
     unknown = client.get(f"{PATH}/{case_id}/report.pdf", params={"language": "zz"})
     assert problem_of(unknown) == (422, "invalid")
     assert "needed is one of en, de." in unknown.json()["detail"]
+
+
+def test_feedback_may_say_no_more_than_benign_or_malignant(client):
+    case = kept(client)["id"]
+    said = {"kind": "histology", "label": "malignant"}
+    assert client.post(f"{PATH}/{case}/feedback", json=said).status_code == 201
+    assert client.get(f"{PATH}/{case}").json()["feedback"][0]["label"] == "malignant"
+    assert client.get(PATH, params={"label": "malignant"}).json()["items"] == []
+
+
+def test_a_note_of_ten_thousand_letters_of_any_alphabet_is_kept(client):
+    note = "ж" * 10_000
+    assert client.get(f"{PATH}/{kept(client, note=note)['id']}").json()["note"] == note

@@ -34,7 +34,7 @@ def test_loopback_is_told_from_other_addresses(host, expected):
 
 @pytest.mark.parametrize(("name", "value"), [
     ("port", "70000"), ("port", "x"), ("queue_size", "0"), ("deadline_seconds", "0"), ("secret", "short"),
-    ("default_prevalence", "2"), ("allow_open", "perhaps"),
+    ("default_prevalence", "2"), ("allow_open", "perhaps"), ("retention_days", "1000000"),
 ])  # fmt: skip
 def test_a_value_that_cannot_be_used_is_one_line_with_its_variable(monkeypatch, name, value):
     monkeypatch.setenv(f"DERMALENS_{name.upper()}", value)

@@ -106,7 +106,7 @@ def status(database_url: DatabaseUrl = None, data_folder: DataFolder = None, as_
 
 @app.command()
 def purge(
-    days: Annotated[int, typer.Option(min=1, help="Keep what is younger than so many days.")],
+    days: Annotated[int, typer.Option(min=1, max=36_500, help="Keep what is younger than so many days.")],
     database_url: DatabaseUrl = None,
     data_folder: DataFolder = None,
 ) -> None:

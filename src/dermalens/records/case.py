@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from dermalens.core.taxonomy import DIAGNOSES
+from dermalens.core.taxonomy import LABELS
 from dermalens.records.errors import BadValue
 from dermalens.records.tables import CaseRow, FeedbackRow
 from dermalens.records.texts import MAX_TEXT, tidy, tidy_line
@@ -148,8 +148,8 @@ def tidy_feedback(kind: str, label: str, comment: str) -> tuple[str, str, str]:
         raise BadValue(f"The feedback is {kind[:40]!r}; needed is one of {', '.join(FEEDBACK)}.")
     if kind == "agree" and label:
         raise BadValue("Feedback that agrees has no diagnosis of its own. Leave it out, or choose other or histology.")
-    if kind != "agree" and label not in DIAGNOSES:
-        raise BadValue(f"The diagnosis is {label[:40]!r}; needed is one of {', '.join(DIAGNOSES)}.")
+    if kind != "agree" and label not in LABELS:
+        raise BadValue(f"The diagnosis is {label[:40]!r}; needed is one of {', '.join(LABELS)}.")
     return kind, label, tidy(comment, "comment", most=MAX_TEXT)
 
 

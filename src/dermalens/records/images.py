@@ -17,8 +17,9 @@ from dermalens.core.image import open_upright
 from dermalens.records.durable import make_folder, remove_durably, sync_name, write_durably
 from dermalens.records.errors import RecordsError, told
 
-_TURNS: Final = threading.BoundedSemaphore(2)
-"""Pictures that are made into a PNG at the same time: one of 80 megapixels takes 765 MiB meanwhile (measured)."""
+TURNS: Final = threading.BoundedSemaphore(2)
+"""Pictures that are made into a PNG, or read for a page, at the same time: one of 80 megapixels takes 765 MiB meanwhile
+(measured)."""
 
 _QUICK: Final = 1
 """PNG's compression: level 1 takes a third of the time of level 6 and a tenth more room."""
@@ -33,7 +34,7 @@ def only_pixels(data: bytes) -> bytes:
     Raises:
         ImageError: the bytes are no picture within the limits.
     """
-    with _TURNS:
+    with TURNS:
         bare = Image.frombytes("RGB", *_pixels(data))
         stream = io.BytesIO()
         bare.save(stream, "PNG", compress_level=_QUICK)

@@ -22,9 +22,9 @@ class Wanted:
     """Which cases; None leaves a filter out."""
 
     since: date | None = None
-    """The first day, UTC."""
+    """The first day, UTC unless it is for a reader."""
     until: date | None = None
-    """The last day, UTC, itself included."""
+    """The last day, itself included."""
     decision: str | None = None
     label: str | None = None
     """Code of the most probable class."""
@@ -35,6 +35,8 @@ class Wanted:
     after: str | None = None
     """The cursor of the answer before."""
     limit: int = 50
+    is_for_reader: bool = False
+    """As a page shows it: days are those of this machine's clock, and an answer that abstains has no class."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +71,15 @@ def cursor_at(row: CaseRow) -> str:
 def _filters(wanted: Wanted) -> list[ColumnElement[bool]]:
     filters: list[ColumnElement[bool]] = []
     if wanted.since is not None:
-        filters.append(CaseRow.created >= _midnight(wanted.since))
+        filters.append(CaseRow.created >= _midnight(wanted.since, wanted))
     if wanted.until is not None and wanted.until < date.max:
-        filters.append(CaseRow.created < _midnight(wanted.until + timedelta(days=1)))
+        filters.append(CaseRow.created < _midnight(wanted.until + timedelta(days=1), wanted))
     if wanted.decision is not None:
         filters.append(CaseRow.decision == _plain(wanted.decision))
     if wanted.label is not None:
         filters.append(CaseRow.diagnosis == _plain(wanted.label))
+        if wanted.is_for_reader:
+            filters.append(CaseRow.decision != "abstain")
     if wanted.lesion is not None:
         filters.append(CaseRow.lesion_id == _plain(wanted.lesion))
     if text := _plain(wanted.text or ""):
@@ -100,7 +104,9 @@ def _after(cursor: str | None) -> list[ColumnElement[bool]]:
 _BAD_CURSOR: Final = "The cursor is none that this record gave out. Take it from the answer before, or leave it out."
 
 
-def _midnight(day: date) -> datetime:
+def _midnight(day: date, wanted: Wanted) -> datetime:
+    if wanted.is_for_reader and date.min < day < date.max:  # whose local time may be in no year
+        return datetime.combine(day, time()).astimezone(UTC)
     return datetime.combine(day, time(), UTC)
 
 

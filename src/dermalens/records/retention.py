@@ -15,6 +15,7 @@ from dermalens.records.cases import release_image, remove_row
 from dermalens.records.database import forget_deleted
 from dermalens.records.errors import BadValue, told
 from dermalens.records.jobs import spool_path
+from dermalens.records.own import require_own_folder
 from dermalens.records.store import Records
 from dermalens.records.tables import CaseRow, JobItemRow, JobRow
 
@@ -58,8 +59,9 @@ def sweep(records: Records, *, now: datetime | None = None, age_seconds: float =
     """The janitor: remove what kills and failures left behind, when it is older than `age_seconds`.
 
     Raises:
-        RecordsError: the database is away or the folder may not be written.
+        RecordsError: the database is away, the folder may not be written, or it belongs to another database.
     """
+    require_own_folder(records)
     latest = (now or datetime.now(UTC)).timestamp() - age_seconds
     with told():
         temporary = [path for path in records.images.temporary.iterdir() if _is_older(path, latest)]

@@ -62,8 +62,9 @@ class Answered:
     """The outline over the square, where it was asked for as a file, found and shown."""
 
 
-async def answer(request: Request, order: Order) -> Answered:
-    """The answer to a request, unless its deadline passes or its client goes away.
+async def answer(request: Request, order: Order, *, is_counted: bool = True) -> Answered:
+    """The answer to a request, unless its deadline passes or its client goes away; one that is no decision of its own,
+    such as the heat map of a kept case, does not count as one.
 
     Raises:
         Refusal: an option or the image cannot be used, the queue is full, the server drains, the deadline passed.
@@ -72,7 +73,7 @@ async def answer(request: Request, order: Order) -> Answered:
     running = running_of(request)
     work = work_of(running.service, order, deadline=deadline_of(request))
     answered = await unless_gone(request.receive, lambda: running.pool.run(work))
-    note(running, answered)
+    note(running, answered, is_decision=is_counted)
     return answered
 
 
@@ -86,12 +87,13 @@ def work_of(service: Service, order: Order, *, deadline: float, is_background: b
     return Work(lambda classifier: _answered(classifier, order, asked, deadline), deadline, is_background)
 
 
-def note(running: Running, answered: Answered) -> None:
+def note(running: Running, answered: Answered, *, is_decision: bool = True) -> None:
     """Count an answer."""
     telemetry = running.telemetry
     telemetry.decode_seconds.observe(answered.decode_seconds)
     telemetry.inference_seconds.observe(answered.inference_seconds)
-    telemetry.decisions.labels(answered.prediction.decision).inc()
+    if is_decision:
+        telemetry.decisions.labels(answered.prediction.decision).inc()
 
 
 async def unless_gone(receive: Receive, start: Callable[[], Coroutine[Any, Any, T]]) -> T:

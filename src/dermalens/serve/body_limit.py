@@ -13,7 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from starlette.datastructures import MutableHeaders
+from python_multipart.multipart import parse_options_header
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dermalens.serve.pool import DeadlinePassed
@@ -57,7 +58,11 @@ class BodyLimit:
             return
         exchange = _Exchange(scope, receive, send, self._limit_of(scope["path"]))
         exchange.closes = self._is_closing
-        if exchange.is_declared_too_large:
+        if charset := foreign_charset(scope):
+            self._refused("undecodable")
+            detail = f"The form is said to be in {charset[:40]!r}; needed is UTF-8."
+            await problem_response(Refusal("undecodable", detail))(scope, exchange.receive, exchange.send)
+        elif exchange.is_declared_too_large:
             await exchange.refuse()
         else:
             await self._app(scope, exchange.receive, exchange.send)
@@ -138,6 +143,20 @@ class _Exchange:
                     self._is_whole = message["type"] == "http.disconnect" or not message.get("more_body", False)
         except TimeoutError:
             return
+
+
+def foreign_charset(scope: Scope) -> str:
+    """The charset of a form that is not in UTF-8, else nothing.
+
+    Starlette decodes the texts of a form with whatever codec of Python the client names, on the event loop and before
+    any key is looked at; some take seconds for a hundred kilobytes.
+    """
+    kind, options = parse_options_header(Headers(scope=scope).get("content-type"))
+    charset = options.get(b"charset", b"utf-8").decode("latin-1").strip().lower()
+    return "" if kind != b"multipart/form-data" or charset in _TAKEN else charset or "nothing"
+
+
+_TAKEN: Final = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
 
 
 def _body_of(scope: Scope) -> tuple[int | None, bool]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any
@@ -36,7 +37,7 @@ def add_handlers(app: FastAPI, page: Page | None) -> None:
         if not _is_for_reader(request):
             return problem_response(refusal)
         if refusal.slug == "unauthenticated":
-            return RedirectResponse(f"/sign-in?next={quote(request.url.path)}", HTTPStatus.SEE_OTHER)
+            return RedirectResponse(f"/sign-in?next={quote(_after_sign_in(request))}", HTTPStatus.SEE_OTHER)
         return await page(request, refusal) if page else problem_response(refusal)
 
     async def on_refusal(request: Request, error: Exception) -> Response:
@@ -111,6 +112,15 @@ def _methods_of(request: Request) -> str:
         if not isinstance(route, Mount) and route.matches({**scope, "method": method})[0] is Match.FULL
     } or {"GET"}  # a mounted folder has only this one
     return ", ".join(sorted(fitting | ({"HEAD"} if "GET" in fitting else set())))
+
+
+def _after_sign_in(request: Request) -> str:
+    """Where a reader goes on: what was only sent to cannot be opened, so its page is, such as that of a case."""
+    path = request.url.path
+    if request.method in ("GET", "HEAD"):
+        return path
+    case = re.match(r"/cases/[0-9a-f]{32}(?=/|$)", path)
+    return case.group() if case else "/"
 
 
 def _is_for_reader(request: Request) -> bool:

@@ -92,8 +92,8 @@ class FeedbackIn(_Schema):
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True, frozen=True)
 
     kind: Literal["agree", "other", "histology"]
-    label: Literal["", "akiec", "bcc", "bkl", "df", "mel", "nv", "vasc"] = ""
-    """A diagnosis code; needed unless it agrees, and then empty."""
+    label: Literal["", "akiec", "bcc", "bkl", "df", "mel", "nv", "vasc", "benign", "malignant"] = ""
+    """A diagnosis code, or benign or malignant; needed unless it agrees, and then empty."""
     comment: str = Field(default="", max_length=10_000)
 
 

@@ -17,7 +17,8 @@ from dermalens.serve.running import running_of
 
 FIELD: Final = "image"
 MOST_FIELDS: Final = 200
-LONGEST_FIELD_BYTES: Final = 16 * 1024
+LONGEST_FIELD_BYTES: Final = 64 * 1024
+"""A note of 10,000 characters in any alphabet."""
 
 
 @dataclass(frozen=True, slots=True)

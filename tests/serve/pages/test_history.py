@@ -4,11 +4,16 @@ import errno
 import io
 import json
 import os
+import time
 import zipfile
+from datetime import UTC, datetime
 
 import numpy as np
+import pytest
 from PIL import Image
 
+from dermalens.records.tables import CaseRow
+from dermalens.serve.pages import explanation
 from tests.serve.pages.conftest import GERMAN, HTML
 
 EVIL = '<script>alert("x")</script>'
@@ -229,3 +234,60 @@ def test_probabilities_for_different_prevalences_are_not_compared_silently(own, 
     assert "was stated differently" not in own.get(address, headers=HTML).text
     keep(own, mel, lesion="heel")
     assert "was stated differently" in own.get(address, headers=HTML).text
+
+
+@pytest.fixture
+def in_los_angeles(monkeypatch):
+    """The clock of this machine; reset afterwards."""
+    monkeypatch.setenv("TZ", "America/Los_Angeles")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="the time zone of a process cannot be set here")
+@pytest.mark.usefixtures("in_los_angeles")
+def test_the_days_of_the_search_are_those_that_the_page_shows(own, mel, keep):
+    case = keep(own, mel)
+    records = own.app.state.service.records
+    with records.writing() as session:
+        session.get(CaseRow, case).created = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)  # the evening of the day before
+    text = own.get("/history", params={"since": "2026-03-01", "until": "2026-03-01"}, headers=HTML).text
+    assert f'href="/cases/{case}"' in text
+    assert "Mar 1, 2026" in text
+    later = own.get("/history", params={"since": "2026-03-02"}, headers=HTML).text
+    assert f'href="/cases/{case}"' not in later
+
+
+def test_an_answer_without_a_class_is_not_found_by_its_class(own, chessboard, keep):
+    case = keep(own, chessboard)
+    label = own.get(f"/v1/predictions/{case}").json()["answer"]["diagnosis"]
+    found = own.get("/history", params={"label": label}, headers=HTML).text
+    assert f'href="/cases/{case}"' not in found
+    assert f'href="/cases/{case}"' in own.get("/history", params={"decision": "abstain"}, headers=HTML).text
+
+
+def test_a_heat_map_of_a_kept_case_is_no_decision(own, mel, keep):
+    case = keep(own, mel)
+    for path in (f"/cases/{case}?heatmap=1", f"/cases/{case}/report.pdf"):
+        assert own.get(path, headers=HTML).status_code == 200
+    assert own.post("/v1/quality", files={"image": mel}).status_code == 200
+    assert 'dermalens_decisions_total{decision="refer"} 1.0' in own.get("/metrics").text
+
+
+def test_the_heat_map_is_that_of_the_answer_whatever_share_the_server_assumes_later(
+    client_with, mel, keep, monkeypatch
+):
+    case = keep(client_with(workers=1), mel)
+    asked = []
+    of_page = explanation.answer
+
+    async def answer(request, order, **options):
+        asked.append(order.prevalence)
+        return await of_page(request, order, **options)
+
+    monkeypatch.setattr(explanation, "answer", answer)
+    later = client_with(workers=1, default_prevalence=0.01)
+    assert later.get(f"/cases/{case}?heatmap=1", headers=HTML).status_code == 200
+    assert asked == [0.2]

@@ -88,3 +88,17 @@ def test_the_sentences_are_said_to_those_only_who_may_predict(client_with):
 
 def test_a_text_longer_than_any_sentence_is_refused(client):
     assert client.get("/say", params={"text": "x" * 1001}).status_code == 422
+
+
+def test_several_images_have_the_share_that_was_set_for_one(client_with, mel, ask):
+    client = client_with(workers=1)
+    assert 'data-prevalence=""' in client.get("/batch", headers=HTML).text
+    ask(client, mel, prevalence="3")
+    text = client.get("/batch", headers=HTML).text
+    assert 'data-prevalence="0.03"' in text
+    assert "shifted to a malignant share of 3%" in text
+
+
+def test_the_form_names_the_share_that_the_server_assumes(client_with):
+    text = client_with(workers=1, default_prevalence=0.02).get("/", headers=HTML).text
+    assert "Empty: the share that this server assumes, 2%" in text

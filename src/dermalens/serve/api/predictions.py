@@ -10,7 +10,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from dermalens.core.errors import DermaLensError
-from dermalens.core.taxonomy import CLASSES
+from dermalens.core.taxonomy import LABELS
 from dermalens.records.case import NewCase, Patient
 from dermalens.records.cases import delete, find, keep, search
 from dermalens.records.errors import public_line
@@ -43,7 +43,7 @@ class CasesQuery(BaseModel):
     """Last day (UTC), itself included."""
     decision: Literal["refer", "reassure", "abstain"] | None = None
     """The decision."""
-    label: Literal[CLASSES] | None = None  # type: ignore[valid-type]  # the codes are a tuple of literals
+    label: Literal[LABELS] | None = None  # type: ignore[valid-type]  # the codes are a tuple of literals
     """Code of the most probable class."""
     lesion: str | None = Field(default=None, pattern="^[0-9a-f]{32}$")
     """Id of a lesion."""

@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
+from fastapi import Request
+
 from dermalens.core.square import Square
 from dermalens.predict.classifier import Classifier
 from dermalens.predict.prevalence import LEAST, MOST
@@ -13,7 +15,10 @@ from dermalens.records.cases import Patient
 from dermalens.serve.answering import Order
 from dermalens.serve.pages.i18n import N_, Language
 from dermalens.serve.problems import Refusal
+from dermalens.serve.running import running_of
 from dermalens.serve.upload import Form
+
+PREVALENCE_COOKIE: Final = "prevalence"
 
 CONSENT: Final = N_(
     "I agree that this server keeps the image (its pixels only), the answer and what I enter here, until the case is "
@@ -121,6 +126,12 @@ def own_points(classifier: Classifier, language: Language) -> list[dict[str, obj
 def percent_text(share: float | None, language: Language) -> str:
     """A share as the field of the form shows it, in per cent."""
     return "" if share is None else f"{100 * share:g}".replace(".", language.number(0.5, 1)[1])
+
+
+def remembered_share(request: Request) -> float | None:
+    """The malignant share that this browser was told, or else the one that the server assumes."""
+    assumed = running_of(request).service.settings.default_prevalence
+    return share_of(request.cookies.get(PREVALENCE_COOKIE)) or assumed
 
 
 def share_of(text: str | None) -> float | None:

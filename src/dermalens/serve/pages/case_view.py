@@ -11,6 +11,7 @@ from PIL import Image
 
 from dermalens.core.square import centre_of
 from dermalens.records.cases import Case
+from dermalens.records.images import TURNS
 from dermalens.serve.pages.i18n import Language
 from dermalens.serve.pages.words import DECISIONS, FEEDBACK_KINDS, SEXES, SITES, clinical_name
 
@@ -117,8 +118,8 @@ def square_of(case: Case, png: bytes) -> bytes:
     frame = frame_of(case, png)
     ends = (frame.left, frame.upper, frame.left + frame.side, frame.upper + frame.side)
     left, upper, right, lower = (round(end) for end in ends)
-    with Image.open(io.BytesIO(png), formats=["PNG"]) as whole:  # as the record wrote it: upright, without a profile
-        small = whole.convert("RGB").crop((left, upper, right, lower))
+    with TURNS, Image.open(io.BytesIO(png), formats=["PNG"]) as whole:  # as the record wrote it: upright, no profile
+        small = whole.crop((left, upper, right, lower)).convert("RGB")
     small.thumbnail((SMALL_SIDE, SMALL_SIDE), reducing_gap=2.0)
     buffer = io.BytesIO()
     small.save(buffer, "JPEG", quality=88)

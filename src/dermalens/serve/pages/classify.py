@@ -16,7 +16,15 @@ from dermalens.records.errors import RecordsError, public_line
 from dermalens.serve.access import Caller, Predicts
 from dermalens.serve.answering import answer
 from dermalens.serve.pages.answer_view import view_of
-from dermalens.serve.pages.asked import CONSENT, AskedFor, own_points, percent_text, read_asked, share_of
+from dermalens.serve.pages.asked import (
+    CONSENT,
+    PREVALENCE_COOKIE,
+    AskedFor,
+    own_points,
+    percent_text,
+    read_asked,
+    remembered_share,
+)
 from dermalens.serve.pages.i18n import Language
 from dermalens.serve.pages.layers import layers_of
 from dermalens.serve.pages.rendering import is_fragment, language_for, page
@@ -27,7 +35,6 @@ from dermalens.serve.upload import taken_in
 
 router = APIRouter(include_in_schema=False)
 
-PREVALENCE_COOKIE: Final = "prevalence"
 YEAR_SECONDS: Final = 365 * 24 * 3600
 
 
@@ -36,7 +43,6 @@ async def classify_page(request: Request, caller: Predicts) -> Response:
     """The form."""
     service, language = running_of(request).service, language_for(request)
     manifest = service.classifier.manifest
-    remembered = share_of(request.cookies.get(PREVALENCE_COOKIE)) or service.settings.default_prevalence
     return page(
         request,
         "classify.html",
@@ -46,7 +52,8 @@ async def classify_page(request: Request, caller: Predicts) -> Response:
         has_outline=service.classifier.outline is not None,
         has_prevalence=manifest.prevalence is not None,
         base_prevalence=manifest.prevalence,
-        prevalence=percent_text(remembered, language),
+        assumed_prevalence=service.settings.default_prevalence,
+        prevalence=percent_text(remembered_share(request), language),
         consent=language.gettext(CONSENT),
         lesions=await known_lesions(request, caller),
         max_mebibytes=service.settings.max_upload_bytes // 2**20,

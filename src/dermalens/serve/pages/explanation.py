@@ -54,9 +54,9 @@ async def _answered(request: Request, case: Case, png: bytes, *, as_png: bool = 
     stated = case.answer.get("prevalence")
     square = Square(*case.square) if case.square else None
     has_outline = running_of(request).service.classifier.outline is not None
-    prevalence = stated["malignant"] if stated else None
+    prevalence = stated["malignant"] if stated else running_of(request).service.classifier.manifest.prevalence
     order = Order(png, heatmap=True, outline=has_outline, square=square, prevalence=prevalence, as_png=as_png)
     try:
-        return await answer(request, order)
+        return await answer(request, order, is_counted=False)
     except Refusal:
         return None

@@ -66,6 +66,7 @@ class AskedHistory:
             text=self.text or None,
             after=self.after or None,
             limit=CASES_PER_PAGE,
+            is_for_reader=True,
         )
 
 

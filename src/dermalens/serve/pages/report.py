@@ -11,6 +11,7 @@ from PIL import Image
 from dermalens.core.bundle import Manifest
 from dermalens.core.image import open_upright
 from dermalens.records.cases import Case
+from dermalens.records.images import TURNS
 from dermalens.serve.pages.answer_view import AnswerView, view_of
 from dermalens.serve.pages.case_view import facts_of, feedback_of
 from dermalens.serve.pages.i18n import Language
@@ -92,8 +93,9 @@ def _verdict(paper: FPDF, view: AnswerView) -> None:
 
 def _pictures(paper: FPDF, case: Case, image_png: bytes, heatmap_png: bytes | None, words: Language) -> None:
     top, gap = paper.get_y(), 4.0
-    picture = open_upright(image_png, wanted_side_pixels=PICTURE_PIXELS)
-    put_picture(paper, picture, (MARGIN, top), PICTURE_SIDE, words.gettext("The kept image"))
+    with TURNS:
+        picture = open_upright(image_png, wanted_side_pixels=PICTURE_PIXELS)
+        put_picture(paper, picture, (MARGIN, top), PICTURE_SIDE, words.gettext("The kept image"))
     left = MARGIN + PICTURE_SIDE + gap
     if heatmap_png is not None:
         heat = Image.open(io.BytesIO(heatmap_png), formats=["PNG"])

@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse, RedirectResponse
 
 from dermalens.serve import access
 from dermalens.serve.access import MAY_PREDICT, Predicts
+from dermalens.serve.pages.asked import remembered_share
 from dermalens.serve.pages.figures import tables_of
 from dermalens.serve.pages.help_texts import meanings, privacy
 from dermalens.serve.pages.i18n import languages
@@ -29,9 +30,11 @@ YEAR_SECONDS = 365 * 24 * 3600
 async def batch_page(request: Request, _: Predicts) -> Response:
     """Several images; its module sends them one by one."""
     service, language = running_of(request).service, language_for(request)
+    has_share = service.classifier.manifest.prevalence is not None
     return page(
         request,
         "batch.html",
+        prevalence=remembered_share(request) if has_share else None,
         class_names={code: lay_name(code, language) for code in service.classifier.manifest.classes},
         max_images=service.settings.max_batch_images,
         max_mebibytes=service.settings.max_upload_bytes // 2**20,

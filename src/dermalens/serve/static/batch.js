@@ -59,6 +59,7 @@ async function ask(row) {
   for (let tries = 1; ; tries += 1) {
     const data = new FormData();
     data.set("image", row.file, "image");
+    if (words.prevalence) data.set("prevalence", words.prevalence);
     const response = await fetch("/v1/predictions", { method: "POST", body: data });
     if (!isBusy(response) || tries === TRIES || isStopped) return response;
     const seconds = waitFor(response);

@@ -76,7 +76,7 @@ if (form) {
       const response = await fetch(form.action, { method: "POST", body: data, signal, headers: { "X-Fragment": "1", Accept: "text/html" } });
       if (!isBusy(response) || tries === TRIES) return response;
       find("working-words").textContent = words.textBusy;
-      await sleep(waitFor(response));
+      await sleep(waitFor(response), signal);
       signal.throwIfAborted();
     }
   };
@@ -131,7 +131,7 @@ if (form) {
     const canvas = sharp();
     try {
       const response = await ask(body(), signal);
-      if (response.redirected && !response.url.endsWith("/answer")) return location.assign(response.url);
+      if (response.redirected && new URL(response.url).pathname !== "/answer") return location.assign(response.url);
       // What never reached a page, as a body that is too large, is told as problem details.
       if (!response.headers.get("content-type")?.startsWith("text/html")) return complain((await response.json()).detail);
       const html = await response.text();

@@ -32,4 +32,8 @@ export function waitFor(response) {
 }
 
 export const isBusy = (response) => response.status === 429 || response.status === 503;
-export const sleep = (seconds) => new Promise((done) => setTimeout(done, seconds * 1000));
+// Ends early where the signal is given up.
+export const sleep = (seconds, signal) => new Promise((done) => {
+  setTimeout(done, seconds * 1000);
+  signal?.addEventListener("abort", done, { once: true });
+});
