@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dermalens.cli.forms import for_programs
-
 if TYPE_CHECKING:
     from dermalens.predict.similar import Similar
 
@@ -65,6 +63,8 @@ def similar(  # noqa: PLR0913  (each is an option of the command)
     embedding = prediction.embedding
     found = [] if refused or embedding is None else cases.nearest(embedding, count)
     if as_json:
+        from dermalens.cli.forms import for_programs
+
         for_programs()
         content = {
             "image": str(image),
