@@ -3,7 +3,7 @@
     python -m benchmarks.systems RUN_OR_BUNDLE ... --split work/split.csv
 
 RUN is the folder of a run or of an ensemble, exported to RUN/bundle; a bundle without its run and `packaged` (the
-bundle of the package, whose first run is results/default_more/run.json) do as well, with the parameters counted in the
+bundle of the package, whose first run is results/default_robust/run.json) do as well, with the parameters counted in the
 graphs.
 An entry replaces the one of the same name. `make docs` writes docs/reference/systems.md from the file.
 """
@@ -33,7 +33,7 @@ from dermalens.train.notes import NOTES, read_notes
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGED = "packaged"
-PACKAGED_RUN = ROOT / "results" / "default_more"
+PACKAGED_RUN = ROOT / "results" / "default_robust"
 
 
 def main() -> None:

@@ -358,7 +358,7 @@ def test_a_damaged_archive_is_one_line_and_a_damaged_image_in_it_a_row(archive):
         find_source(f"tar://in::{archive.with_name('no.tar')}")
 
 
-class OldFileSystem(MemoryFileSystem):
+class OldFileSystem(MemoryFileSystem):  # type: ignore[misc]  # fsspec has no types
     """As that of sftp: it takes no options that it does not know, neither to be made nor to list."""
 
     protocol = "old"

@@ -109,12 +109,12 @@ def test_a_third_language_is_one_file(locales):
     (locales / "pl" / "LC_MESSAGES" / "dermalens.po").write_text(
         'msgid ""\nmsgstr "Content-Type: text/plain; charset=utf-8\\nPlural-Forms: ' + plural + '\\n"\n\n'
         'msgid "Help"\nmsgstr "Pomoc"\n\n'
-        'msgid "{n} image."\nmsgid_plural "{n} images, the oldest first."\n'
+        'msgid "{n} image."\nmsgid_plural "{n} images, in the order in which they were kept."\n'
         'msgstr[0] "{n} obraz."\nmsgstr[1] "{n} obrazy."\nmsgstr[2] "{n} obrazów."\n',
         encoding="utf-8",
     )
     polish = languages()["pl"]
     assert list(languages()) == ["en", "de", "pl"]
     assert (polish.name, polish.gettext("Help"), polish.gettext("History")) == ("Polski", "Pomoc", "History")
-    said = [polish.ngettext("{n} image.", "{n} images, the oldest first.", n) for n in (1, 3, 5)]
+    said = [polish.ngettext("{n} image.", "{n} images, in the order in which they were kept.", n) for n in (1, 3, 5)]
     assert said == ["1 obraz.", "3 obrazy.", "5 obrazów."]

@@ -153,7 +153,7 @@ def test_a_lesion_is_compared_over_time(own, mel, naevus, chessboard, keep):
     case = keep(own, chessboard, lesion="left arm")
     lesion = own.get(f"/cases/{case}", headers=HTML).text.split('href="/lesions/')[1].split('"')[0]
     text = own.get(f"/lesions/{lesion}", headers=HTML).text
-    assert "3 images, the oldest first." in text
+    assert "3 images, in the order in which they were kept." in text
     assert text.count("<circle cx=") >= 2
     assert "points" in text
     assert "+" in text.split("<tbody>")[1]
