@@ -3,8 +3,8 @@
     python -m benchmarks.systems RUN_OR_BUNDLE ... --split work/split.csv
 
 RUN is the folder of a run or of an ensemble, exported to RUN/bundle; a bundle without its run and `packaged` (the
-bundle of the package, whose first run is results/default_robust/run.json) do as well, with the parameters counted in the
-graphs.
+bundle of the package, whose first run is results/default_robust/run.json) do as well, with the parameters counted in
+the graphs.
 An entry replaces the one of the same name. `make docs` writes docs/reference/systems.md from the file.
 """
 
