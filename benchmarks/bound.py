@@ -11,7 +11,9 @@ from multiprocessing.synchronize import Barrier
 from statistics import mean, median
 from typing import Final
 
-CORES: Final = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+from dermalens.core.cores import usable_cores
+
+CORES: Final = usable_cores()
 WARM_UP: Final = 3
 
 

@@ -35,6 +35,7 @@ from dermalens.predict.classifier import load
 
 Numbers = NDArray[np.float64]
 
+ALL = ("age", "sex", "site")
 STRENGTHS = (0.3, 0.5, 0.7, 1.0)
 SENSITIVITY = 0.95
 KNOTS = (0, 20, 40, 60, 80)
@@ -79,7 +80,8 @@ def main() -> None:
     classifier = load(threads=1)
     truth = truth_of(val, classifier.manifest.classes)
     image = scored(classifier, logits_of(classifier, val), truth)
-    ratios = Patients(train, of=("age", "sex", "site")).ratios(val)
+    ratios = Patients(train, of=ALL).ratios(val)
+    elsewhere = read_index(other)
     with_patient = {strength: added(image, strength * ratios) for strength in STRENGTHS}
     figures = {
         str(strength): {
@@ -99,11 +101,8 @@ def main() -> None:
             **{str(strength): by_age(one, val) for strength, one in with_patient.items()},
         },
         "without_an_image": {
-            "+".join(of): {
-                "validation part": areas(Patients(train, of=of), val),
-                other.stem: areas(Patients(train, of=of), read_index(other)),
-            }
-            for of in (("age",), ("sex",), ("site",), ("age", "sex", "site"))
+            "+".join(of): {"validation part": areas(patients, val), other.stem: areas(patients, elsewhere)}
+            for of, patients in ((of, Patients(train, of=of)) for of in (("age",), ("sex",), ("site",), ALL))
         },
     }
     out.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

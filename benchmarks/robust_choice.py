@@ -13,32 +13,29 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from statistics import mean
 from typing import Any
 
 from benchmarks.choose_export import AIMS, LARGEST_ECE, TIE
+from dermalens.evaluate.report import REPORT_JSON
+from dermalens.evaluate.report_json import read_report
+from dermalens.evaluate.robustness import KEPT
 
 LEAST_GAIN = 0.03
-KEPT = ("balanced_accuracy", "malignant_auc", "sensitivity", "specificity")
 
 
 def main() -> None:
     """Write the figures of both and which one is taken."""
     new, old, out = (Path(argument) for argument in sys.argv[1:])
-    found = {"new": figures(report(new)), "old": figures(report(old))}
+    found = {name: figures(read_report(folder / REPORT_JSON)) for name, folder in (("new", new), ("old", old))}
     content = {"rule": __doc__, "taken": choose(found["new"], found["old"]), **found}
     out.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     print(content["taken"])
 
 
-def report(folder: Path) -> dict[str, Any]:
-    """What `dermalens evaluate` wrote."""
-    content: dict[str, Any] = json.loads((folder / "report.json").read_text(encoding="utf-8"))
-    return content
-
-
-def figures(content: dict[str, Any]) -> dict[str, Any]:
+def figures(content: Mapping[str, Any]) -> dict[str, Any]:
     """What the rule needs, and what is worth a look beside it."""
     values = {name: figure["value"] for name, figure in content["evaluation"]["overall"].items()}
     robustness = content["robustness"]

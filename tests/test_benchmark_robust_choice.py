@@ -9,6 +9,8 @@ import pytest
 
 from benchmarks import robust_choice
 from benchmarks.choose_export import AIMS
+from dermalens.evaluate.report_json import FORMAT
+from dermalens.evaluate.robustness import KEPT
 
 
 def figures(*, unchanged: float, corrupted: float, ece: float = 0.02) -> dict[str, Any]:
@@ -54,11 +56,12 @@ def report(drop: float) -> dict[str, Any]:
     """The parts of a report that are read: two families, two severities, losing `drop` and twice as much."""
 
     def of(value: float) -> dict[str, Any]:
-        return {name: {"value": value} for name in robust_choice.KEPT}
+        return {name: {"value": value} for name in KEPT}
 
     overall = {name: {"value": 0.8} for name in (*AIMS, "melanoma_auc")}
     corrupted = {"fog": {"1": of(0.8 - drop), "5": of(0.8 - 5 / 3 * drop)}, "dust": {"1": of(0.8 - drop / 3)}}
     return {
+        "format": FORMAT,
         "subject": {"sha256": Path("x").name},
         "evaluation": {"overall": {**overall, "expected_calibration_error": {"value": 0.01}}},
         "robustness": {"clean": of(0.8), "corrupted": corrupted},

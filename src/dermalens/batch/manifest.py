@@ -125,18 +125,29 @@ def keys_of(output: Output, number: int, digest: bytes) -> list[str]:
     return from_lines(content)
 
 
+class _Hashed:
+    """The SHA-256 of all list files, one after the other, and of each."""
+
+    def __init__(self) -> None:
+        self.whole = hashlib.sha256()
+        self.each: list[bytes] = []
+
+    def add(self, content: bytes) -> None:
+        self.whole.update(content)
+        self.each.append(hashlib.sha256(content).digest())
+
+
 def _begin(output: Output, plan: Plan, source: Source, limits: list[str]) -> Begun:
-    digest, digests, count = hashlib.sha256(), [], 0
+    hashed, count = _Hashed(), 0
     for number, (content, keys) in enumerate(_lists(source, plan.shard_size)):
         output.write(keys_name(number), content)
-        digest.update(content)
-        digests.append(hashlib.sha256(content).digest())
+        hashed.add(content)
         count += keys
     if not count:
         raise no_images(source)
-    manifest = Manifest(**plan.model_dump(), images=count, keys_sha256=digest.hexdigest(), limits=limits)
+    manifest = Manifest(**plan.model_dump(), images=count, keys_sha256=hashed.whole.hexdigest(), limits=limits)
     output.write(MANIFEST, (manifest.model_dump_json(indent=2) + "\n").encode())
-    return Begun(manifest, tuple(digests))
+    return Begun(manifest, tuple(hashed.each))
 
 
 def _lists(source: Source, shard_size: int) -> Iterator[tuple[bytes, int]]:
@@ -171,11 +182,9 @@ def _shown(value: object) -> str:
 
 
 def _checked(output: Output, manifest: Manifest) -> tuple[bytes, ...]:
-    digest, digests = hashlib.sha256(), []
+    hashed = _Hashed()
     for number in range(manifest.shards):
-        content = output.read(keys_name(number))
-        digest.update(content)
-        digests.append(hashlib.sha256(content).digest())
-    if digest.hexdigest() != manifest.keys_sha256:
+        hashed.add(output.read(keys_name(number)))
+    if hashed.whole.hexdigest() != manifest.keys_sha256:
         raise BatchError(f"The lists in {output.name}/{KEYS} are not those of its {MANIFEST}. Name another output.")
-    return tuple(digests)
+    return tuple(hashed.each)

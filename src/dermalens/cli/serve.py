@@ -64,9 +64,11 @@ def serve(  # noqa: PLR0913  (each is an option of the command)
 
 def page_address(host: str, port: int) -> str:
     """Where the page is seen from this machine."""
+    from dermalens.serve.run import address_of
+
     if host in ("0.0.0.0", "::"):
         host = "127.0.0.1"
-    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+    return f"{address_of(host, port)}/"
 
 
 def _has_screen() -> bool:

@@ -62,7 +62,7 @@ class Answered:
     """The outline over the square, where it was asked for as a file, found and shown."""
 
 
-async def answer(request: Request, order: Order, *, is_counted: bool = True) -> Answered:
+async def answer(request: Request, order: Order, *, is_decision: bool = True) -> Answered:
     """The answer to a request, unless its deadline passes or its client goes away; one that is no decision of its own,
     such as the heat map of a kept case, does not count as one.
 
@@ -73,7 +73,7 @@ async def answer(request: Request, order: Order, *, is_counted: bool = True) -> 
     running = running_of(request)
     work = work_of(running.service, order, deadline=deadline_of(request))
     answered = await unless_gone(request.receive, lambda: running.pool.run(work))
-    note(running, answered, is_decision=is_counted)
+    note(running, answered, is_decision=is_decision)
     return answered
 
 

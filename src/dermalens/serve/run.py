@@ -102,7 +102,7 @@ def _serve(service: Service, listener: socket.socket) -> None:
         ws="none",
         lifespan="on",
     )
-    address = _address(service.settings.host, listener)
+    address = address_of(service.settings.host, listener.getsockname()[1])
     handler = JsonHandler(logger)
     logging.getLogger("uvicorn").addHandler(handler)
     for library in ("PIL", "python_multipart"):
@@ -154,6 +154,6 @@ def _has_key(service: Service) -> bool:
     return any(key.revoked is None for key in keys(service.records))
 
 
-def _address(host: str, listener: socket.socket) -> str:
-    port = listener.getsockname()[1]
+def address_of(host: str, port: int) -> str:
+    """The URL of a server."""
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

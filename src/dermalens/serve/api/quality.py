@@ -27,7 +27,7 @@ async def quality(request: Request, query: ImageQuery) -> Response:
     """Quality and gate only: sharp, lit, a lesion at all. No classification is given."""
     async with taken_in(request) as form:
         options = with_fields(query, form.fields)
-        answered = await answer(request, Order(form.image, square=options.place), is_counted=False)
+        answered = await answer(request, Order(form.image, square=options.place), is_decision=False)
     found = answered.prediction
     refusal = found.lesion_image.refusal if found.lesion_image else ()
     content = found.as_dict()

@@ -53,10 +53,11 @@ async def report_of(request: Request, caller: Caller, case_id: str, language: La
 async def _answered(request: Request, case: Case, png: bytes, *, as_png: bool = False) -> Answered | None:
     stated = case.answer.get("prevalence")
     square = Square(*case.square) if case.square else None
-    has_outline = running_of(request).service.classifier.outline is not None
-    prevalence = stated["malignant"] if stated else running_of(request).service.classifier.manifest.prevalence
+    classifier = running_of(request).service.classifier
+    has_outline = classifier.outline is not None
+    prevalence = stated["malignant"] if stated else classifier.manifest.prevalence
     order = Order(png, heatmap=True, outline=has_outline, square=square, prevalence=prevalence, as_png=as_png)
     try:
-        return await answer(request, order, is_counted=False)
+        return await answer(request, order, is_decision=False)
     except Refusal:
         return None
