@@ -28,7 +28,7 @@ def run(folder, *words):
 
 def test_status_says_how_much_is_kept(kept):
     found = json.loads(run(kept, "status", "--json").stdout)
-    assert (found["schema"], found["needed"]) == ("0002", "0002")
+    assert (found["schema"], found["needed"]) == ("0003", "0003")
     assert (found["cases"], found["images"], found["audit_entries"], found["keys"]) == (1, 1, 1, 0)
     assert "cases           1" in run(kept, "status").stdout
 
@@ -41,14 +41,14 @@ def test_an_older_schema_is_shown_refused_and_upgraded(kept):
     refused = run(kept, "sweep")
     assert isinstance(refused.exception, DermaLensError)
     assert "dermalens records upgrade" in str(refused.exception)
-    assert run(kept, "upgrade").stdout == "schema 0002\n"
+    assert run(kept, "upgrade").stdout == "schema 0003\n"
     assert "Nothing was to be done" in run(kept, "upgrade").stderr
     assert run(kept, "sweep").exit_code == 0
 
 
 def test_the_way_back_to_nothing_is_refused(kept):
     assert "remove the database itself" in str(run(kept, "downgrade", "--to", "base").exception)
-    assert "0001, 0002" in str(run(kept, "downgrade", "--to", "0009").exception)
+    assert "0001, 0002, 0003" in str(run(kept, "downgrade", "--to", "0009").exception)
 
 
 def test_purge_and_sweep_say_what_they_removed(kept):
@@ -66,4 +66,4 @@ def test_the_place_comes_from_the_environment(kept, tmp_path):
     with opened(url, kept) as records:
         downgrade(records.engine, "0001")
     found = CliRunner().invoke(app, ["status", "--json"], env=environment)
-    assert json.loads(found.stdout) == {"schema": "0001", "needed": "0002"}
+    assert json.loads(found.stdout) == {"schema": "0001", "needed": "0003"}

@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import base64
 import io
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from PIL import Image
 
 from dermalens.core.errors import ImageError
 from dermalens.records import cases
+from dermalens.records.case import last_day
 from dermalens.records.cases import Lesion, Patient, Wanted, keep
 from dermalens.records.errors import BadCursor, BadValue, NotKept, RecordsError
 from dermalens.records.feedback import add_feedback
@@ -64,8 +65,10 @@ def test_the_same_id_is_kept_once(records):
     first = keep(records, OWNER, new_case(note="first"), case_id="a" * 32)
     assert keep(records, OWNER, new_case(note="second"), case_id="a" * 32) == first
     assert len(cases.search(records, OWNER, Wanted()).cases) == 1
-    with pytest.raises(BadValue, match="taken"):
+    with pytest.raises(BadValue, match="another case"):
         keep(records, OTHER, new_case(), case_id="a" * 32)
+    with pytest.raises(BadValue, match="another case"):
+        keep(records, OWNER, new_case(image=drawn("nv")), case_id="a" * 32)
     with pytest.raises(BadValue, match="32 digits"):
         keep(records, OWNER, new_case(), case_id="../../etc/passwd")
 
@@ -79,6 +82,8 @@ def test_the_same_id_is_kept_once(records):
         ({"patient": Patient(site="x" * 201)}, "site has 201"),
         ({"note": "x" * 10_001}, "10,001 characters"),
         ({"lesion": "x" * 201}, "lesion has 201"),
+        ({"taken_on": date(1899, 12, 31)}, "1899-12-31; needed is one from 1900 until today"),
+        ({"taken_on": last_day() + timedelta(days=1)}, "needed is one from 1900 until today"),
     ],
 )
 def test_values_out_of_bounds_are_refused_and_nothing_is_kept(records, changes, message):
@@ -168,6 +173,29 @@ def test_cases_of_one_name_are_one_lesion_in_order_of_time(records):
     assert [case.id for case in cases.of_lesion(records, OWNER, first.lesion_id)] == [first.id, second.id]
     assert cases.lesions(records, OWNER) == (Lesion(first.lesion_id, "arm", 2),)
     assert stranger.lesion_id != first.lesion_id
+
+
+def test_a_lesion_is_in_the_order_of_the_days_of_its_pictures(records):
+    def of_lesion(lesion_id):
+        return [(case.id, case.taken_on) for case in cases.of_lesion(records, OWNER, lesion_id)]
+
+    today, old = keep(records, OWNER, new_case(lesion="arm")), date(2019, 5, 1)
+    older = keep(records, OWNER, new_case(lesion="arm", taken_on=old))
+    assert of_lesion(today.lesion_id) == [(older.id, old), (today.id, None)]
+    assert cases.date_picture(records, OWNER, today.id, date(2018, 1, 1)).taken_on == date(2018, 1, 1)
+    assert of_lesion(today.lesion_id) == [(today.id, date(2018, 1, 1)), (older.id, old)]
+    assert cases.date_picture(records, OWNER, older.id, None) == cases.find(records, OWNER, older.id)
+    assert of_lesion(today.lesion_id) == [(today.id, date(2018, 1, 1)), (older.id, None)]
+    with pytest.raises(BadValue, match="1800-01-01"):
+        cases.date_picture(records, OWNER, older.id, date(1800, 1, 1))
+    with pytest.raises(NotKept):
+        cases.date_picture(records, OTHER, older.id, None)
+
+
+def test_a_picture_of_the_day_on_which_it_was_kept_stands_at_that_moment(records):
+    kept = keep(records, OWNER, new_case())
+    same_day = cases.date_picture(records, OWNER, kept.id, kept.created.astimezone().date())
+    assert same_day.seen == kept.seen == kept.created
 
 
 def test_a_name_that_no_case_bears_any_more_is_gone(records):

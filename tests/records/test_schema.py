@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import date
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -23,7 +25,7 @@ from tests.records.made_case import OWNER, new_case
 def test_an_empty_database_gets_its_tables_by_itself(records):
     schema = read_schema(records.engine)
     assert schema.current == schema.needed == schema.known[-1]
-    assert len(schema.known) >= 2
+    assert len(schema.known) >= 3
     check(records)
 
 
@@ -34,7 +36,7 @@ def test_the_migrations_make_just_the_tables_that_the_code_describes(records):
 
 
 def test_migrations_go_down_and_up_with_data_in_place(records):
-    case = keep(records, OWNER, new_case(lesion="arm", note="stays"))
+    case = keep(records, OWNER, new_case(lesion="arm", note="stays", taken_on=date(2020, 2, 29)))
     case = add_feedback(records, OWNER, case.id, kind="agree")
     job = add_job(records, OWNER, [("a", b"a")], {})
     _, secret = create_key(records, name="x", scopes=["admin"])
@@ -43,7 +45,8 @@ def test_migrations_go_down_and_up_with_data_in_place(records):
     with records.engine.connect() as connection:
         assert connection.execute(text("SELECT note FROM cases")).scalars().all() == ["stays"]
         assert connection.execute(text("SELECT count(*) FROM feedback")).scalar() == 1
-        assert "lesion_id" not in {column["name"] for column in inspect(connection).get_columns("cases")}
+        columns = {column["name"] for column in inspect(connection).get_columns("cases")}
+        assert not {"lesion_id", "taken_on"} & columns
     upgrade(records.engine)
     found = cases.find(records, OWNER, case.id)
     assert (found.note, found.feedback, found.answer, found.consent) == (
@@ -52,7 +55,7 @@ def test_migrations_go_down_and_up_with_data_in_place(records):
         case.answer,
         case.consent,
     )
-    assert (found.lesion, found.lesion_id) == ("", None)
+    assert (found.lesion, found.lesion_id, found.taken_on) == ("", None, None)
     assert cases.name_lesion(records, OWNER, case.id, "arm").lesion == "arm"
     assert find_job(records, OWNER, job.id) == job
     assert check_key(records, secret) is not None
@@ -60,6 +63,14 @@ def test_migrations_go_down_and_up_with_data_in_place(records):
     cases.delete(records, OWNER, case.id)
     with pytest.raises(Exception, match="not altered"), records.engine.begin() as connection:
         connection.execute(text("DELETE FROM audit_entries"))
+
+
+def test_the_newest_migration_alone_goes_down_and_up_and_loses_the_days_only(records):
+    case = keep(records, OWNER, new_case(lesion="arm", taken_on=date(2020, 2, 29)))
+    downgrade(records.engine, "0002")
+    upgrade(records.engine)
+    assert cases.find(records, OWNER, case.id) == replace(case, taken_on=None)
+    assert cases.date_picture(records, OWNER, case.id, date(2020, 2, 29)) == case
 
 
 def test_the_first_revision_can_be_taken_back_to_an_empty_database(records):
@@ -80,7 +91,7 @@ def test_a_failed_migration_leaves_all_as_it_was(records, monkeypatch):
     monkeypatch.setattr("dermalens.records.schema._check_references", fail)
     with pytest.raises(RecordsError, match="in the end"):
         downgrade(records.engine, "0001")
-    assert read_schema(records.engine).current == "0002"
+    assert read_schema(records.engine).current == "0003"
     assert cases.find(records, OWNER, case.id) == case
 
 
@@ -111,7 +122,7 @@ def test_the_database_of_another_program_is_left_alone(url, tmp_path):
 
 
 def test_an_unknown_revision_is_refused(records):
-    with pytest.raises(BadValue, match="0001, 0002"):
+    with pytest.raises(BadValue, match="0001, 0002, 0003"):
         downgrade(records.engine, "0007")
 
 

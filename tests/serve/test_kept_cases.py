@@ -28,12 +28,43 @@ def test_nothing_is_kept_unless_asked(client, mel, tmp_path):
 
 def test_a_kept_case_is_found_with_all_that_was_said(client):
     said = {"age_years": "54", "sex": "female", "site": "back", "lesion": "mole 1", "note": "Ärmel"}
+    said["taken_on"] = "2024-02-29"
     answer = kept(client, square="10,5,100", **said)
     case = client.get(f"{PATH}/{answer['id']}").json()
     assert case["answer"] == {key: value for key, value in answer.items() if key != "id"}
     assert case["patient"] == {"age_years": 54, "sex": "female", "site": "back"}
     assert (case["lesion"], case["note"], case["square"]) == ("mole 1", "Ärmel", [10, 5, 100])
+    assert case["taken_on"] == "2024-02-29"
     assert "owner" not in case
+
+
+def test_a_request_that_is_sent_again_keeps_no_second_case(client, mel):
+    def send(image, key):
+        headers = {"Idempotency-Key": key} if key else {}
+        return client.post(PATH, files={"image": image}, data={"keep": "true"}, headers=headers).json()
+
+    first = send(mel, "4f2d")
+    assert send(mel, "4f2d")["id"] == first["id"]
+    assert len(client.get(PATH).json()["items"]) == 1
+    assert len({first["id"], send(mel, "another")["id"], send(mel, None)["id"], send(mel, None)["id"]}) == 4
+    other = send(encoded(lesion("nv")), "4f2d")
+    assert (other["id"], other["diagnosis"]) == (None, "nv")
+    assert "Idempotency-Key) is that of another case" in other["kept_error"]
+    assert len(client.get(PATH).json()["items"]) == 4
+
+
+@pytest.mark.parametrize("taken_on", ["yesterday", "2024-02-30"])
+def test_a_day_that_is_none_is_invalid(client, mel, taken_on):
+    response = client.post(PATH, files={"image": mel}, data={"keep": "true", "taken_on": taken_on})
+    assert problem_of(response) == (422, "invalid")
+    assert "taken_on" in response.json()["detail"]
+
+
+def test_a_picture_of_the_future_is_answered_and_not_kept(client):
+    answer = kept(client, taken_on="2999-01-01")
+    assert answer["id"] is None
+    assert "2999-01-01" in answer["kept_error"]
+    assert answer["decision"]
 
 
 def test_cases_are_listed_by_pages_and_filters(client):

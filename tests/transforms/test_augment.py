@@ -27,6 +27,8 @@ CHANGES = {
     "coarse_probability": 1.0,
     "noise_probability": 1.0,
     "jpeg_probability": 1.0,
+    "hair_probability": 1.0,
+    "bubble_probability": 1.0,
     "dark_corner_probability": 1.0,
     "erase_probability": 1.0,
 }
@@ -82,7 +84,7 @@ def test_each_change_does_something_alone(name):
 def drawn(**columns: float) -> np.ndarray:
     """Draws of one image that change nothing (with all probabilities at 1) but these columns."""
     draws = np.full((1, len(Draw)), 0.5)
-    draws[0, [Draw.BLUR, Draw.MOTION, Draw.COARSE, Draw.NOISE, Draw.CORNERS, Draw.ERASE]] = 1.0
+    draws[0, [Draw.BLUR, Draw.MOTION, Draw.COARSE, Draw.NOISE, Draw.HAIR, Draw.BUBBLES, Draw.CORNERS, Draw.ERASE]] = 1.0
     for name, value in columns.items():
         draws[0, Draw[name]] = value
     return draws
@@ -188,6 +190,8 @@ def test_what_was_drawn_before_there_were_more_changes_is_still_drawn():
         ("coarse_times", (0.5, 2.0)),
         ("noise_sigma", (0.1, 0.05)),
         ("jpeg_quality", (0, 90)),
+        ("hair_count", (0, 5)),
+        ("bubble_count", (9, 5)),
     ],
 )
 def test_a_range_in_the_wrong_order_or_out_of_bounds_is_refused(name, value):

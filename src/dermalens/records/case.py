@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 
 from dermalens.core.taxonomy import LABELS
@@ -17,6 +17,9 @@ FEEDBACK: Final = ("agree", "other", "histology")
 """Agrees with the classification; takes it for another diagnosis; what the tissue showed."""
 
 _MAX_AGE: Final = 130
+
+_FIRST_DAY: Final = date(1900, 1, 1)
+"""There are no colour pictures from before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,8 @@ class NewCase:
     note: str = ""
     square: tuple[float, float, float] | None = None
     """Left, upper, side in pixels of the upright original; None is the centre square."""
+    taken_on: date | None = None
+    """The day on which the picture was taken; None where nobody said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +84,18 @@ class Case:
     square: tuple[float, float, float] | None
     feedback: tuple[Feedback, ...]
     consent: str = ""
+    taken_on: date | None = None
+    """The day on which the picture was taken, where it was stated."""
+
+    @property
+    def seen(self) -> datetime:
+        """When the lesion looked like this, for an order in time.
+
+        The moment in which the case was kept; noon on this machine's clock where another day was stated.
+        """
+        if self.taken_on is None or self.taken_on == self.created.astimezone().date():
+            return self.created
+        return datetime.combine(self.taken_on, time(12)).astimezone()
 
     @property
     def decision(self) -> str:
@@ -121,6 +138,7 @@ def case_of(row: CaseRow) -> Case:
         square=left_upper_side,
         feedback=tuple(_feedback_of(one) for one in row.feedback),
         consent=row.consent.sentence,
+        taken_on=row.taken_on,
     )
 
 
@@ -136,6 +154,22 @@ def tidy_patient(patient: Patient) -> Patient:
     if patient.sex not in SEXES:
         raise BadValue(f"The sex is {patient.sex[:40]!r}; needed is one of {', '.join(SEXES)}.")
     return Patient(age, patient.sex, tidy_line(patient.site, "site"))
+
+
+def tidy_day(day: date | None) -> date | None:
+    """The day of a picture as it is stored.
+
+    Raises:
+        BadValue: it lies in the future, wherever on Earth it was written, or before there were such pictures.
+    """
+    if day is not None and not _FIRST_DAY <= day <= last_day():
+        raise BadValue(f"The picture's day is {day.isoformat()}; needed is one from 1900 until today, or none.")
+    return day
+
+
+def last_day() -> date:
+    """The last day on which a picture can have been taken: today, wherever on Earth."""
+    return datetime.now(UTC).date() + timedelta(days=1)
 
 
 def tidy_feedback(kind: str, label: str, comment: str) -> tuple[str, str, str]:

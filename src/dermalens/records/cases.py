@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Final
 from uuid import uuid4
 
@@ -15,7 +15,7 @@ from dermalens.records.case import Case as Case  # noqa: PLC0414  (callers find 
 from dermalens.records.case import Lesion as Lesion  # noqa: PLC0414
 from dermalens.records.case import NewCase as NewCase  # noqa: PLC0414
 from dermalens.records.case import Patient as Patient  # noqa: PLC0414
-from dermalens.records.case import case_of, tidy_patient
+from dermalens.records.case import case_of, tidy_day, tidy_patient
 from dermalens.records.database import forget_deleted
 from dermalens.records.errors import BadCursor as BadCursor  # noqa: PLC0414
 from dermalens.records.errors import BadValue, NotKept
@@ -31,7 +31,8 @@ _CASE_ID: Final = re.compile("[0-9a-f]{32}")
 
 
 def keep(records: Records, owner: str, new: NewCase, *, case_id: str | None = None) -> Case:
-    """Keep a case; it is on the disk when this returns. The same `case_id` again gives the case of the first time.
+    """Keep a case; it is on the disk when this returns. The same `case_id` and image again give the case of the first
+    time, so that whoever did not hear the answer may ask once more.
 
     The image is durable before the row is committed. Whoever deletes the last other case with the same image may have
     removed the file in between; so it is looked for again when the writers' turn has come, and written anew if it is
@@ -39,7 +40,8 @@ def keep(records: Records, owner: str, new: NewCase, *, case_id: str | None = No
 
     Raises:
         ImageError: the image cannot be decoded.
-        BadValue: a text is too long, the patient's data are out of bounds, or the id is another owner's.
+        BadValue: a text is too long, the patient's data or the day are out of bounds, or the id is another owner's or
+            that of another image.
         RecordsError: the database is away or the disk is full; then nothing was kept.
     """
     if case_id is not None and not _CASE_ID.fullmatch(case_id):
@@ -51,8 +53,8 @@ def keep(records: Records, owner: str, new: NewCase, *, case_id: str | None = No
     with records.writing() as session:
         known = session.get(CaseRow, row.id)
         if known is not None:
-            if known.owner != owner:
-                raise BadValue("The id of the case is taken. Leave it out.")
+            if known.owner != owner or known.image_sha256 != row.image_sha256:
+                raise BadValue("This id (or Idempotency-Key) is that of another case. Use a new one.")
             return case_of(known)
         if not records.images.has(row.image_sha256):
             records.images.put(png)
@@ -132,19 +134,36 @@ def name_lesion(records: Records, owner: str, case_id: str, lesion: str) -> Case
         return case_of(row)
 
 
+def date_picture(records: Records, owner: str, case_id: str, taken_on: date | None) -> Case:
+    """Say on which day the picture of a case was taken; None takes it back.
+
+    Raises:
+        BadValue: the day is none on which it can have been taken.
+        NotKept: as `find`.
+        RecordsError: the database is away or the disk is full.
+    """
+    day = tidy_day(taken_on)
+    with records.writing() as session:
+        row = owned(session, owner, case_id)
+        row.taken_on = day
+        audit.write(session, "case.day", owner, case_id)
+        return case_of(row)
+
+
 def of_lesion(records: Records, owner: str, lesion_id: str) -> tuple[Case, ...]:
-    """All cases of a lesion, the oldest first.
+    """All cases of a lesion, the oldest picture first.
 
     Raises:
         NotKept: there is no such lesion, or it is another owner's.
         RecordsError: the database is away.
     """
-    chosen = select(CaseRow).where(CaseRow.lesion_id == lesion_id).order_by(CaseRow.created, CaseRow.id)
+    chosen = select(CaseRow).where(CaseRow.lesion_id == lesion_id)
     with records.reading() as session:
         lesion = session.get(LesionRow, lesion_id) if _CASE_ID.fullmatch(lesion_id) else None
         if lesion is None or lesion.owner != owner:
             raise NotKept("There is no such lesion among your cases.")
-        return tuple(case_of(row) for row in session.scalars(chosen))
+        cases = [case_of(row) for row in session.scalars(chosen)]
+    return tuple(sorted(cases, key=lambda case: (case.seen, case.created, case.id)))
 
 
 def lesions(records: Records, owner: str) -> tuple[Lesion, ...]:
@@ -226,6 +245,7 @@ def _row(owner: str, new: NewCase, case_id: str) -> CaseRow:
         note=tidy(new.note, "note"),
         square=None if new.square is None else [float(value) for value in new.square],
         embedding=new.embedding,
+        taken_on=tidy_day(new.taken_on),
         consent=ConsentRow(case_id=case_id, sentence=tidy(new.consent, "consent"), given=now),
         feedback=[],
     )

@@ -93,6 +93,7 @@ def _as_dict(records: Records, case: Case, image_error: str | None = None) -> di
         "patient": asdict(case.patient),
         "lesion": case.lesion or None,
         "note": case.note,
+        "taken_on": None if case.taken_on is None else case.taken_on.isoformat(),
         "consent": case.consent,
         **image,
         "square": None if case.square is None else list(case.square),

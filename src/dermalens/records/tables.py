@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, ClassVar
 
 from sqlalchemy import JSON, DateTime, Dialect, Double, ForeignKey, Index, MetaData, String, Text, UniqueConstraint
@@ -79,6 +79,7 @@ class CaseRow(Base):
     square: Mapped[list[float] | None]
     embedding: Mapped[bytes | None]
     lesion_id: Mapped[str | None] = mapped_column(ForeignKey("lesions.id"), index=True)
+    taken_on: Mapped[date | None]
 
     lesion: Mapped[LesionRow | None] = relationship(lazy="joined")
     consent: Mapped[ConsentRow] = relationship(

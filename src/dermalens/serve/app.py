@@ -18,7 +18,7 @@ from dermalens.serve import api, health
 from dermalens.serve.background import in_background
 from dermalens.serve.body_limit import BodyLimit, Limit
 from dermalens.serve.documentation import docs_router
-from dermalens.serve.errors import Page, add_handlers
+from dermalens.serve.errors import add_handlers, shown_by
 from dermalens.serve.head import Head
 from dermalens.serve.keyring import Keyring
 from dermalens.serve.logs import make_logger
@@ -26,6 +26,7 @@ from dermalens.serve.observed import Observed
 from dermalens.serve.openapi import openapi_of
 from dermalens.serve.origin import OriginCheck
 from dermalens.serve.pool import Pool
+from dermalens.serve.problems import Show
 from dermalens.serve.readiness import Readiness
 from dermalens.serve.running import Running
 from dermalens.serve.security_headers import SecurityHeaders
@@ -61,12 +62,14 @@ def create_app(service: Service, *, logger: FilteringBoundLogger | None = None) 
     app.include_router(health.router)
     app.include_router(api.router)
     app.include_router(docs_router())
-    add_handlers(app, _include_pages(app))
+    page = _include_pages(app)
+    add_handlers(app, page)
     app.mount("/static", StaticFiles(directory=STATIC, check_dir=False), name="static")
-    app.add_middleware(OriginCheck, refused=running.telemetry.refused)
+    app.add_middleware(OriginCheck, show=shown_by(page), refused=running.telemetry.refused)
     app.add_middleware(
         BodyLimit,
         limit_of=_limit_of(service.settings),
+        show=shown_by(page),
         is_closing=lambda: running.pool.is_draining,
         refused=running.telemetry.refused,
     )
@@ -86,14 +89,14 @@ def _running(service: Service) -> Running:
     return Running(service, pool, telemetry, Keyring(service), Readiness(service.records))
 
 
-def _include_pages(app: FastAPI) -> Page | None:
+def _include_pages(app: FastAPI) -> Show | None:
     """The pages, and how they show a refusal; None of both where they are not installed."""
     if find_spec("dermalens.serve.pages") is None:
         return None
     from dermalens.serve import pages
 
     app.include_router(pages.router)
-    shown: Page | None = getattr(pages, "problem_page", None)
+    shown: Show | None = getattr(pages, "problem_page", None)
     return shown
 
 

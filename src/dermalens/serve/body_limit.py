@@ -15,10 +15,12 @@ from typing import Final
 
 from python_multipart.multipart import parse_options_header
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dermalens.serve.pool import DeadlinePassed
-from dermalens.serve.problems import Refusal, problem_response
+from dermalens.serve.problems import Refusal, Show, problem_response
 
 LINGER_SECONDS: Final = 2.0
 """How long the rest of a refused body is read and thrown away."""
@@ -33,8 +35,12 @@ class Limit:
     """How long its body may take."""
 
 
+async def _as_problem(_: Request, refusal: Refusal) -> Response:
+    return problem_response(refusal)
+
+
 class BodyLimit:
-    """Middleware; `limit_of` gives the limit of a path.
+    """Middleware; `limit_of` gives the limit of a path, `show` makes the answer of a refusal.
 
     Once `is_closing` says so every response closes its connection, so that a server that stops cuts off nobody.
     """
@@ -44,11 +50,13 @@ class BodyLimit:
         app: ASGIApp,
         *,
         limit_of: Callable[[str], Limit],
+        show: Show = _as_problem,
         is_closing: Callable[[], bool] = lambda: False,
         refused: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._app = app
         self._limit_of = limit_of
+        self._show = show
         self._is_closing = is_closing
         self._refused = refused
 
@@ -57,11 +65,11 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         exchange = _Exchange(scope, receive, send, self._limit_of(scope["path"]))
-        exchange.closes = self._is_closing
+        exchange.closes, exchange.show = self._is_closing, self._show
         if charset := foreign_charset(scope):
             self._refused("undecodable")
             detail = f"The form is said to be in {charset[:40]!r}; needed is UTF-8."
-            await problem_response(Refusal("undecodable", detail))(scope, exchange.receive, exchange.send)
+            await exchange.answer(Refusal("undecodable", detail))
         elif exchange.is_declared_too_large:
             await exchange.refuse()
         else:
@@ -83,6 +91,7 @@ class _Exchange:
         self._declared, self._is_whole = _body_of(scope)
         self._is_too_large = self._is_refused = False
         self.closes: Callable[[], bool] = lambda: False
+        self.show: Show = _as_problem
 
     @property
     def is_declared_too_large(self) -> bool:
@@ -121,8 +130,13 @@ class _Exchange:
     async def refuse(self) -> None:
         """Answer 413."""
         self._is_too_large = False
-        await problem_response(self._refusal())(self._scope, self._receive, self.send)
+        await self.answer(self._refusal())
         self._is_refused = True
+
+    async def answer(self, refusal: Refusal) -> None:
+        """Answer with a refusal."""
+        response = await self.show(Request(self._scope), refusal)
+        await response(self._scope, self._receive, self.send)
 
     async def _receive_in_time(self) -> Message:
         try:

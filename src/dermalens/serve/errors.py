@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
@@ -16,17 +15,25 @@ from starlette.responses import RedirectResponse
 from starlette.routing import Match, Mount
 
 from dermalens.serve.answering import ClientGone
-from dermalens.serve.problems import Refusal, problem_response, slug_of_status
+from dermalens.serve.problems import Refusal, Show, problem_response, slug_of_status
 from dermalens.serve.running import running_of
 
 CLIENT_CLOSED_REQUEST = 499
 """nginx's status for the log; nobody receives it."""
 
-Page = Callable[[Request, Refusal], Awaitable[Response]]
+
+def shown_by(page: Show | None) -> Show:
+    """How a refusal is answered: by `page` to a reader of the page, as a problem to everybody else."""
+
+    async def show(request: Request, refusal: Refusal) -> Response:
+        return await page(request, refusal) if page and _is_for_reader(request) else problem_response(refusal)
+
+    return show
 
 
-def add_handlers(app: FastAPI, page: Page | None) -> None:
+def add_handlers(app: FastAPI, page: Show | None) -> None:
     """Translate what is raised; `page` shows a refusal to a reader of the page."""
+    show = shown_by(page)
 
     async def refuse(request: Request, refusal: Refusal) -> Response:
         if refusal.slug != "too-large":  # which the middleware counts
@@ -34,11 +41,9 @@ def add_handlers(app: FastAPI, page: Page | None) -> None:
         request.state.problem = refusal.slug
         if refusal.slug == "records-unavailable":
             request.state.error = str(refusal.__cause__ or refusal)  # the operator mends it; nothing of the request
-        if not _is_for_reader(request):
-            return problem_response(refusal)
-        if refusal.slug == "unauthenticated":
+        if refusal.slug == "unauthenticated" and _is_for_reader(request):
             return RedirectResponse(f"/sign-in?next={quote(_after_sign_in(request))}", HTTPStatus.SEE_OTHER)
-        return await page(request, refusal) if page else problem_response(refusal)
+        return await show(request, refusal)
 
     async def on_refusal(request: Request, error: Exception) -> Response:
         assert isinstance(error, Refusal)
@@ -71,7 +76,7 @@ def invalid(errors: list[Any]) -> Refusal:
     return Refusal("invalid", f"{first['where']}: {first['message']}.{more}", errors=found)
 
 
-def _add_records_handlers(app: FastAPI, refuse: Page) -> None:
+def _add_records_handlers(app: FastAPI, refuse: Show) -> None:
     from dermalens.records.errors import BadValue, NotKept, RecordsError
 
     slugs: tuple[tuple[type[RecordsError], str], ...] = (

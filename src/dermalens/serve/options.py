@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Annotated, Any, Final, Literal, TypeVar
 
 from fastapi import Query
@@ -66,6 +67,8 @@ class PredictionOptions(JudgingOptions):
     """Your name for the lesion, such as "left forearm 1": cases of the same name are compared over time."""
     note: str = Field(default="", max_length=10_000)
     """Kept with the case."""
+    taken_on: date | None = None
+    """The day on which the picture was taken, such as 2026-01-31, where that is not today; kept with the case."""
 
     def order(self, image: bytes) -> Order:
         """The order for an image."""

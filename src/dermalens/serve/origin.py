@@ -7,25 +7,28 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
+from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from dermalens.serve.problems import Refusal, problem_response
+from dermalens.serve.problems import Refusal, Show
 
 SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class OriginCheck:
-    """Middleware. A request with a key in its headers is no browser's doing of its own, and passes."""
+    """Middleware; `show` makes the answer. A request with a key in its headers is no browser's doing, and passes."""
 
-    def __init__(self, app: ASGIApp, *, refused: Callable[[str], None]) -> None:
+    def __init__(self, app: ASGIApp, *, show: Show, refused: Callable[[str], None]) -> None:
         self._app = app
+        self._show = show
         self._refused = refused
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["method"] not in SAFE and is_cross_origin(Headers(scope=scope)):
             detail = "This request came from a page of another site. Use the page of this server, or send a key."
             self._refused("cross-origin")
-            await problem_response(Refusal("cross-origin", detail))(scope, receive, send)
+            response = await self._show(Request(scope), Refusal("cross-origin", detail))
+            await response(scope, receive, send)
             return
         await self._app(scope, receive, send)
 

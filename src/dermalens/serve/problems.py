@@ -7,12 +7,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import Any, Final
 
-from fastapi import Response
+from fastapi import Request, Response
 
 from dermalens.core.errors import DermaLensError
 
@@ -159,6 +160,10 @@ class Refusal(DermaLensError):  # noqa: N818  (what is sent, not what is wrong w
     def problem(self) -> Problem:
         """Its kind."""
         return PROBLEMS[self.slug]
+
+
+Show = Callable[[Request, Refusal], Awaitable[Response]]
+"""How a refusal is answered."""
 
 
 def problem_response(refusal: Refusal) -> Response:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -107,6 +107,8 @@ class CaseOut(_Schema):
     lesion_id: str | None
     lesion: str
     note: str
+    taken_on: date | None
+    """The day on which the picture was taken, where it was stated."""
     image_sha256: str
     square: list[float] | None
     feedback: list[FeedbackOut]

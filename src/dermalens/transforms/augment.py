@@ -17,6 +17,8 @@ from torch import Tensor
 from torch.nn import functional
 from torchvision.transforms import v2
 
+from dermalens.transforms.augment_covers import bubbled, haired
+from dermalens.transforms.augment_covers_draws import bubbles_of, hairs_of
 from dermalens.transforms.augment_draws import (
     LUMA,
     Draw,
@@ -32,6 +34,7 @@ from dermalens.transforms.augment_draws import (
     motion_kernels,
     noise_sigmas,
     quality_of,
+    seed_of,
     warp_of,
 )
 from dermalens.transforms.augment_spec import Augment
@@ -67,6 +70,10 @@ def augment(squares: Tensor, draws: Draws, spec: Augment, side_pixels: int) -> T
     images = _warped(_reduced(squares, side_pixels), warp_of(draws, spec), side_pixels)
     if spec.brightness or spec.contrast or spec.saturation or spec.hue or spec.channel_gain:
         images = _recoloured(images, *colours_of(draws, spec))
+    if hairy := chosen(draws, Draw.HAIR, spec.hair_probability):
+        _change(images, hairy, lambda some: _haired(some, draws[hairy], spec))
+    if wet := chosen(draws, Draw.BUBBLES, spec.bubble_probability):
+        _change(images, wet, lambda some: _bubbled(some, draws[wet], spec))
     if blurred := chosen(draws, Draw.BLUR, spec.blur_probability):
         _change(images, blurred, lambda some: _blurred(some, blur_kernels(draws[blurred], spec)))
     if moved := chosen(draws, Draw.MOTION, spec.motion_probability):
@@ -108,6 +115,18 @@ def _recoloured(images: Tensor, matrices: Numbers, grey_shares: Numbers) -> Tens
     return torch.baddbmm(added[:, :, None], _like(matrices, images), images.flatten(2)).clamp_(0, 1).view_as(images)
 
 
+def _haired(images: Tensor, draws: Draws, spec: Augment) -> Tensor:
+    seeds = (seed_of(row, Draw.HAIR_SEED) for row in draws)
+    return torch.stack([haired(one, hairs_of(seed, spec.hair_count)) for one, seed in zip(images, seeds, strict=True)])
+
+
+def _bubbled(images: Tensor, draws: Draws, spec: Augment) -> Tensor:
+    seeds = (seed_of(row, Draw.BUBBLES_SEED) for row in draws)
+    return torch.stack(
+        [bubbled(one, bubbles_of(seed, spec.bubble_count)) for one, seed in zip(images, seeds, strict=True)]
+    )
+
+
 def _blurred(images: Tensor, kernels: Numbers) -> Tensor:
     bells = _like(kernels, images).repeat_interleave(3, dim=0)
     flat = _bordered(images, kernels.shape[-1] // 2).flatten(0, 1)[None]
@@ -137,8 +156,9 @@ def _coarse(images: Tensor, sides: list[int]) -> Tensor:
 
 def _noisy(images: Tensor, draws: Draws, spec: Augment) -> Tensor:
     noise = torch.empty_like(images)
-    for one, seed, sigma in zip(noise, draws[:, Draw.NOISE_SEED], noise_sigmas(draws, spec), strict=True):
-        one.normal_(0, float(sigma), generator=torch.Generator(images.device).manual_seed(int(seed * 2**53)))
+    for one, row, sigma in zip(noise, draws, noise_sigmas(draws, spec), strict=True):
+        generator = torch.Generator(images.device).manual_seed(seed_of(row, Draw.NOISE_SEED))
+        one.normal_(0, float(sigma), generator=generator)
     return (images + noise).clamp_(0, 1)
 
 

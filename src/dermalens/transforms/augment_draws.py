@@ -56,6 +56,10 @@ class Draw(IntEnum):
     MOTION_ANGLE = auto()
     COARSE = auto()
     COARSE_TIMES = auto()
+    HAIR = auto()
+    HAIR_SEED = auto()
+    BUBBLES = auto()
+    BUBBLES_SEED = auto()
 
 
 LUMA: Final = (0.2989, 0.587, 0.114)
@@ -138,6 +142,11 @@ def motion_kernels(draws: Draws, spec: Augment) -> Numbers:
 def noise_sigmas(draws: Draws, spec: Augment) -> Numbers:
     """Standard deviations of the noise, [N]."""
     return _between(*spec.noise_sigma, draws[:, Draw.NOISE_SIGMA])
+
+
+def seed_of(draws: Draws, column: Draw) -> int:
+    """A seed of an image, from its draws [D]."""
+    return int(draws[column] * 2**53)
 
 
 def coarse_sides(draws: Draws, spec: Augment, side_pixels: int) -> list[int]:

@@ -11,6 +11,8 @@ _RANGES = (
     ("coarse_times", 1, 16),
     ("noise_sigma", 0, 1),
     ("jpeg_quality", 1, 100),
+    ("hair_count", 1, 100),
+    ("bubble_count", 1, 100),
 )
 """What is drawn between two numbers: its key, the least and the most that either may be."""
 
@@ -64,6 +66,14 @@ class Augment(BaseModel):
     """JPEG compression: images that were sent by a messenger."""
     jpeg_quality: tuple[int, int] = (30, 90)
     """Lowest and highest quality of that compression, of 1 to 100."""
+    hair_probability: float = Field(default=0.0, ge=0, le=1)
+    """Hairs across the picture, black, brown or fair."""
+    hair_count: tuple[int, int] = (2, 40)
+    """Fewest and most hairs; few are more frequent."""
+    bubble_probability: float = Field(default=0.0, ge=0, le=1)
+    """Bubbles of air in the gel under the dermatoscope."""
+    bubble_count: tuple[int, int] = (2, 40)
+    """Fewest and most bubbles; few are more frequent."""
     dark_corner_probability: float = Field(default=0.0, ge=0, le=1)
     """Round field of view of a dermatoscope: all outside a circle goes black."""
     erase_probability: float = Field(default=0.0, ge=0, le=1)

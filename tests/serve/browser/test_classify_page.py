@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import io
 import re
+from contextlib import suppress
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Error, Page, expect
 
 from dermalens.core.square import Square
 from dermalens.predict.classifier import load
@@ -116,6 +117,32 @@ def test_an_answer_goes_with_its_image(watched: Watched):
     expect(page.locator("#send")).to_be_enabled()
     ask(page)
     assert page.locator("article.answer").get_attribute("data-verdict") != "abstain"
+
+
+def test_an_answer_that_comes_late_is_not_shown_for_another_image(watched: Watched):
+    page = watched.open("/")
+    choose(page)
+    held = []
+    page.route("**/answer", lambda route: held.append(route), times=1)  # noqa: PLW0108  (Playwright marks the function)
+    page.locator("#send").click()
+    expect(page.locator("#working")).to_be_visible()
+    choose(page, as_file(chessboard((600, 450)), "page.png"))
+    expect(page.locator("#send")).to_be_enabled()
+    ask(page)
+    with suppress(Error):  # the page has given it up
+        held[0].continue_()
+    assert page.locator("article.answer").count() == 1
+    assert page.locator("article.answer").get_attribute("data-verdict") == "abstain"
+    assert page.locator("#form-error").is_hidden()
+
+
+def test_a_session_that_has_ended_leads_to_the_sign_in_page(watched: Watched):
+    page = watched.open("/")
+    choose(page)
+    page.route("**/answer", lambda route: route.fulfill(status=303, headers={"Location": "/sign-in?next=/"}), times=1)
+    page.locator("#send").click()
+    page.wait_for_url("**/sign-in?next=/")
+    expect(page.locator("input[name=key]")).to_be_visible()
 
 
 def test_heat_map_and_outline_are_layers_with_a_slider(watched: Watched):

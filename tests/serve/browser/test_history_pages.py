@@ -7,7 +7,7 @@ import re
 import uuid
 from pathlib import Path
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.serve.browser.watched import IRREGULAR, MOLE, Watched
 
@@ -67,6 +67,44 @@ def test_a_kept_case_is_found_annotated_judged_and_deleted(watched: Watched):
     watched.open(f"/history?text={word}")
     assert rows(page) == 0
     assert page.request.get(picture).status == 404
+
+
+def test_a_case_whose_answer_was_lost_on_the_way_is_kept_once(watched: Watched):
+    def lose(route: Route) -> None:
+        route.fetch()
+        route.abort()
+
+    watched.expected.append("ERR_FAILED")
+    word = uuid.uuid4().hex
+    page = watched.open("/")
+    page.set_input_files("#image", IRREGULAR)
+    page.locator("#keep").check()
+    page.locator(".keep-more summary").click()
+    page.locator("#note").fill(word)
+    page.route("**/answer", lose, times=1)
+    page.locator("#send").click()
+    expect(page.locator("#form-error")).to_contain_text("cannot be reached")
+    page.locator("#send").click()
+    link = page.get_by_role("link", name="Open the case")
+    expect(link).to_be_visible()
+    case = str(link.get_attribute("href"))
+    watched.open(f"/history?text={word}")
+    assert rows(page) == 1
+    assert page.locator("table.cases tbody th a").get_attribute("href") == case
+
+
+def test_an_older_picture_is_dated_and_stands_before_a_newer_one(watched: Watched):
+    lesion = f"heel {uuid.uuid4().hex[:6]}"
+    keep(watched, MOLE, lesion=lesion)
+    older = keep(watched, IRREGULAR, lesion=lesion)
+    page = watched.open(older)
+    page.locator("#taken_on").fill("2022-05-06")
+    page.get_by_role("button", name="Keep the day").click()
+    expect(page.locator("#taken_on")).to_have_value("2022-05-06")
+    page.get_by_role("link", name=lesion).first.click()
+    first = page.locator(".over-time li").first
+    expect(first).to_contain_text("May 6, 2022")
+    assert first.locator("a").first.get_attribute("href") == older
 
 
 def test_two_images_of_a_lesion_are_compared(watched: Watched):

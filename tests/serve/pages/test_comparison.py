@@ -16,7 +16,7 @@ def line(*hours):
     first = datetime(2026, 1, 1, 12, tzinfo=UTC)
     return line_of(
         [
-            SimpleNamespace(decision="refer", created=first + timedelta(hours=one), malignant_probability=0.5)
+            SimpleNamespace(decision="refer", seen=first + timedelta(hours=one), malignant_probability=0.5)
             for one in hours
         ],
         ENGLISH,

@@ -4,6 +4,7 @@ import errno
 import io
 import json
 import os
+import re
 import time
 import zipfile
 from datetime import UTC, datetime
@@ -102,6 +103,44 @@ def test_note_and_lesion_are_changed_by_their_forms(own, mel, keep):
     assert "/lesions/" not in own.post(f"/cases/{case}/lesion", data={"lesion": ""}, headers=HTML).text
 
 
+def test_the_day_of_a_picture_is_stated_with_the_case_or_later_and_taken_back(own, mel, naevus, keep):
+    new, old = keep(own, mel, lesion="heel"), keep(own, naevus, lesion="heel", taken_on="2021-03-04")
+    assert "Mar 4, 2021" in own.get(f"/cases/{old}", headers=HTML).text
+    lesion = own.get(f"/cases/{old}", headers=HTML).text.split('href="/lesions/')[1].split('"')[0]
+
+    def order():
+        text = own.get(f"/lesions/{lesion}", headers=HTML).text
+        return sorted([new, old], key=text.index)
+
+    assert order() == [old, new]
+    text = own.post(f"/cases/{new}/day", data={"taken_on": "2020-01-31"}, headers=HTML).text
+    assert "The day of the picture is kept." in text
+    assert 'value="2020-01-31"' in text
+    assert order() == [new, old]
+    own.post(f"/cases/{new}/day", data={"taken_on": ""}, headers=HTML)
+    assert order() == [old, new]
+
+
+@pytest.mark.parametrize(
+    ("taken_on", "words"),
+    [("31.1.2020", "„31.1.2020“ ist kein Datum"), ("2999-01-01", "2999-01-01; nötig ist einer von 1900 bis heute")],
+)
+def test_a_day_that_cannot_be_is_refused_and_shown_again(own, mel, keep, taken_on, words):
+    response = own.post(f"/cases/{keep(own, mel)}/day", data={"taken_on": taken_on}, headers=GERMAN)
+    assert response.status_code == 422
+    assert words in response.text
+    assert f'value="{taken_on}"' in response.text
+
+
+def test_a_form_that_is_sent_again_keeps_no_second_case(own, mel, naevus, keep):
+    form = re.search(r'name="form" value="([0-9a-f]{32})"', own.get("/", headers=HTML).text)[1]
+    first = keep(own, mel, form=form, note="x")
+    assert keep(own, mel, form=form, note="x") == first
+    another = re.search(r'name="form" value="([0-9a-f]{32})"', own.get("/", headers=HTML).text)[1]
+    others = [keep(own, naevus, form=form, note="x"), keep(own, mel, form=form, note="y"), keep(own, mel, form=another)]
+    assert len({first, *others, keep(own, mel), keep(own, mel)}) == 6
+
+
 def test_feedback_is_kept_and_shown(own, mel, keep):
     case = keep(own, mel)
     form = {"kind": "histology", "label": "nv", "comment": "lab 7"}
@@ -153,7 +192,7 @@ def test_a_lesion_is_compared_over_time(own, mel, naevus, chessboard, keep):
     case = keep(own, chessboard, lesion="left arm")
     lesion = own.get(f"/cases/{case}", headers=HTML).text.split('href="/lesions/')[1].split('"')[0]
     text = own.get(f"/lesions/{lesion}", headers=HTML).text
-    assert "3 images, in the order in which they were kept." in text
+    assert "3 images, in the order of the days on which they were taken or else kept." in text
     assert text.count("<circle cx=") >= 2
     assert "points" in text
     assert "+" in text.split("<tbody>")[1]

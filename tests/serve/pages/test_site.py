@@ -102,3 +102,30 @@ def test_several_images_have_the_share_that_was_set_for_one(client_with, mel, as
 def test_the_form_names_the_share_that_the_server_assumes(client_with):
     text = client_with(workers=1, default_prevalence=0.02).get("/", headers=HTML).text
     assert "Empty: the share that this server assumes, 2%" in text
+
+
+def test_what_no_route_sees_is_refused_on_a_page_too_and_as_a_problem_to_programs(client_with):
+    client = client_with(max_upload_bytes=200_000, workers=1)
+    form = {"data": {"note": "x"}, "files": {"image": ("a.png", bytes(200_001), "image/png")}}
+    page = client.post("/answer", headers=GERMAN, **form)
+    assert page.status_code == 413
+    assert page.headers["content-type"].startswith("text/html")
+    assert "höchstens 200,000 Bytes werden angenommen" in page.text
+    assert "<!doctype html>" in page.text
+    assert "<!doctype html>" not in client.post("/answer", headers=FRAGMENT, **form).text
+    foreign = client.post("/language", headers={**HTML, "origin": "http://evil.example"}, data={"language": "de"})
+    assert foreign.status_code == 403
+    assert "came from a page of another site" in foreign.text
+    assert client.post("/answer", **form).json()["type"] == "/problems/too-large"
+    assert 'dermalens_refusals_total{reason="too-large"} 3.0' in client.get("/metrics").text
+
+
+@pytest.mark.parametrize(
+    ("most_bytes", "headers", "words"),
+    [(20 * 2**20, HTML, "up to 20 MiB"), (2**20 * 5 // 2, GERMAN, "bis 2,5 MiB"), (2**18, HTML, "up to 0.25 MiB")],
+)
+def test_the_largest_file_is_said_as_it_is(client_with, most_bytes, headers, words):
+    client = client_with(max_upload_bytes=most_bytes, workers=1)
+    for path in ("/", "/batch"):
+        assert words in client.get(path, headers=headers).text
+    assert f'data-most-bytes="{most_bytes}"' in client.get("/", headers=headers).text

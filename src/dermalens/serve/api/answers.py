@@ -42,6 +42,7 @@ def case_content(case: Case) -> dict[str, Any]:
         "lesion_id": case.lesion_id,
         "lesion": case.lesion,
         "note": case.note,
+        "taken_on": case.taken_on.isoformat() if case.taken_on else None,
         "image_sha256": case.image_sha256,
         "square": list(case.square) if case.square else None,
         "feedback": [

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import date
+from hashlib import sha256
 from typing import Annotated, Final, Literal
 
 from anyio import to_thread
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Header, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from dermalens.core.errors import DermaLensError
@@ -29,6 +30,16 @@ CONSENT: Final = "Kept on request through the API (keep=true)."
 
 router = APIRouter(prefix="/v1", tags=["predictions"])
 
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=200,
+        description="Any text, new for every case. A request that is sent again with the same one, because its answer "
+        "was lost, keeps no second case.",
+    ),
+]
 CaseId = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="Id of a kept case.")]
 
 
@@ -62,7 +73,9 @@ class CasesQuery(BaseModel):
     responses={**problems(*IMAGE_PROBLEMS), 200: {"model": Predicted}},
     openapi_extra=image_body(PredictionOptions),
 )
-async def predict(request: Request, query: PredictionQuery, caller: Predicts) -> Response:
+async def predict(
+    request: Request, query: PredictionQuery, caller: Predicts, idempotency_key: IdempotencyKey = None
+) -> Response:
     """Refer, reassure or abstain, with the reasons; the JSON of `dermalens predict`. Not a medical device."""
     if query.keep:
         caller.need("records")
@@ -71,7 +84,8 @@ async def predict(request: Request, query: PredictionQuery, caller: Predicts) ->
         if options.keep:
             caller.need("records")
         answered = await answer(request, options.order(form.image))
-        kept = await _keep(request, caller, options, (form.image, answered)) if options.keep else {"id": None}
+        new = _new_case(options, form.image, answered) if options.keep else None
+        kept = await _keep(request, caller, new, idempotency_key) if new else {"id": None}
     return json_response(predicted(answered, kept))
 
 
@@ -143,14 +157,10 @@ async def report(
     return Response(pdf, headers=disposition, media_type="application/pdf")
 
 
-async def _keep(
-    request: Request, caller: Caller, options: PredictionOptions, said: tuple[bytes, Answered]
-) -> dict[str, str | None]:
-    """The id of the kept case, or why there is none: the answer does not depend on it."""
-    image, answered = said
+def _new_case(options: PredictionOptions, image: bytes, answered: Answered) -> NewCase:
     prediction = answered.prediction
     assert prediction.embedding is not None
-    new = NewCase(
+    return NewCase(
         prediction.as_dict(),
         image,
         prediction.embedding.tobytes(),
@@ -159,10 +169,16 @@ async def _keep(
         lesion=options.lesion,
         note=options.note,
         square=(options.place.left, options.place.upper, options.place.side) if options.place else None,
+        taken_on=options.taken_on,
     )
+
+
+async def _keep(request: Request, caller: Caller, new: NewCase, key: str | None) -> dict[str, str | None]:
+    """The id of the kept case, or why there is none: the answer does not depend on it."""
+    case_id = sha256(f"{caller.owner}\0{key}".encode()).hexdigest()[:32] if key else None
     try:
         records = running_of(request).needed_records
-        case = await to_thread.run_sync(lambda: keep(records, caller.owner, new))
+        case = await to_thread.run_sync(lambda: keep(records, caller.owner, new, case_id=case_id))
     except DermaLensError as error:
         request.state.error = f"not kept: {error}"
         return {"id": None, "kept_error": public_line(error)}

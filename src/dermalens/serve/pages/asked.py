@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
+from datetime import date
+from hashlib import sha256
 from typing import Final
 
 from fastapi import Request
@@ -12,7 +15,9 @@ from dermalens.core.square import Square
 from dermalens.predict.classifier import Classifier
 from dermalens.predict.prevalence import LEAST, MOST
 from dermalens.records.cases import Patient
+from dermalens.records.errors import BadValue
 from dermalens.serve.answering import Order
+from dermalens.serve.pages.days import read_day
 from dermalens.serve.pages.i18n import N_, Language
 from dermalens.serve.problems import Refusal
 from dermalens.serve.running import running_of
@@ -26,6 +31,8 @@ CONSENT: Final = N_(
 )
 """The sentence beside the tick; it is kept with the case in the language in which it was read."""
 
+_FORM_NUMBER: Final = re.compile("[0-9a-f]{32}")
+
 NO_IMAGE: Final = N_("No image was chosen. Choose one first.")
 
 
@@ -38,6 +45,9 @@ class AskedFor:
     patient: Patient
     lesion: str
     note: str
+    taken_on: date | None
+    case_id: str | None
+    """Of the case that is to be kept; the same for all that was sent once more just as it was."""
 
 
 def read_asked(form: Form, classifier: Classifier, language: Language) -> AskedFor:
@@ -61,7 +71,32 @@ def read_asked(form: Form, classifier: Classifier, language: Language) -> AskedF
         millimetres_per_pixel=_number(fields, "millimetres_per_pixel", language) if has_outline else None,
     )
     patient = Patient(_number(fields, "age_years", language), fields.get("sex", "unknown"), fields.get("site", ""))
-    return AskedFor(order, fields.get("keep") == "yes", patient, fields.get("lesion", ""), fields.get("note", ""))
+    return AskedFor(
+        order,
+        fields.get("keep") == "yes",
+        patient,
+        fields.get("lesion", ""),
+        fields.get("note", ""),
+        _day(fields, language),
+        _case_id(fields, image),
+    )
+
+
+def _day(fields: dict[str, str], language: Language) -> date | None:
+    try:
+        return read_day(fields.get("taken_on", ""), language)
+    except BadValue as error:
+        raise Refusal("invalid", str(error)) from error
+
+
+def _case_id(fields: dict[str, str], image: bytes) -> str | None:
+    """From the number of the form and all that is in it; None where the form came without a number."""
+    if not _FORM_NUMBER.fullmatch(fields.get("form", "")):
+        return None
+    content = sha256(image)
+    for name, text in sorted(fields.items()):
+        content.update(f"\0{name}\0{text}".encode())
+    return content.hexdigest()[:32]
 
 
 def _number(fields: dict[str, str], name: str, language: Language) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
@@ -12,13 +13,15 @@ from anyio import to_thread
 from fastapi import APIRouter, Form, Request, Response
 from starlette.responses import RedirectResponse
 
-from dermalens.records.cases import Case, delete, find, image_of, lesions, name_lesion, write_note
+from dermalens.records.case import last_day
+from dermalens.records.cases import Case, date_picture, delete, find, image_of, lesions, name_lesion, write_note
 from dermalens.records.errors import BadValue, RecordsError
 from dermalens.records.feedback import add_feedback
 from dermalens.serve.access import Caller, Reads
 from dermalens.serve.api.answers import case_content
 from dermalens.serve.pages.answer_view import view_of
 from dermalens.serve.pages.case_view import case_view, facts_of, feedback_of, frame_of, square_of
+from dermalens.serve.pages.days import read_day
 from dermalens.serve.pages.explanation import can_explain, layers_anew, report_of
 from dermalens.serve.pages.history import label_choices
 from dermalens.serve.pages.i18n import N_
@@ -34,6 +37,7 @@ router = APIRouter(include_in_schema=False)
 DONE: Final = {
     "note": N_("The note is kept."),
     "lesion": N_("The name of the lesion is kept."),
+    "day": N_("The day of the picture is kept."),
     "feedback": N_("Thank you. The feedback is kept with the case."),
 }
 """What the page says after a form, by the form's name."""
@@ -116,6 +120,17 @@ async def change_lesion(request: Request, caller: Reads, case_id: str, lesion: T
     return await _changed(request, caller, change, "lesion", {"lesion": lesion})
 
 
+@router.post("/cases/{case_id}/day")
+async def change_day(request: Request, caller: Reads, case_id: str, taken_on: Text = "") -> Response:
+    """Say on which day the picture was taken; an empty field takes it back."""
+    records, language = running_of(request).needed_records, language_for(request)
+
+    def change() -> Case:
+        return date_picture(records, caller.owner, case_id, read_day(taken_on, language))
+
+    return await _changed(request, caller, change, "day", {"taken_on": taken_on})
+
+
 @router.post("/cases/{case_id}/feedback")
 async def give_feedback(  # noqa: PLR0913  (three are fields of the form)
     request: Request, caller: Reads, case_id: str, *, kind: Text = "", label: Text = "", comment: Text = ""
@@ -151,7 +166,7 @@ async def delete_case(request: Request, caller: Reads, case_id: str) -> Response
 
 
 async def _changed(
-    request: Request, caller: Caller, change: partial[Case], form: str, typed: dict[str, str]
+    request: Request, caller: Caller, change: Callable[[], Case], form: str, typed: dict[str, str]
 ) -> Response:
     """Back to the case, or its page with why the change was not made and what was typed."""
     try:
@@ -182,8 +197,15 @@ async def _shown(
         "lesions": await to_thread.run_sync(lesions, running.needed_records, case.owner),
         "done": language.gettext(DONE[done]) if done in DONE else None,
         "problem": refused.problem if refused else None,
-        "typed": {"note": case.note, "lesion": case.lesion, **NOTHING_SAID, **(refused.typed if refused else {})},
+        "typed": {
+            "note": case.note,
+            "lesion": case.lesion,
+            "taken_on": case.taken_on.isoformat() if case.taken_on else "",
+            **NOTHING_SAID,
+            **(refused.typed if refused else {}),
+        },
         "layers": layers,
+        "last_day": last_day(),
         "heatmap_at": None if layers or not can_explain(request, case) else f"/cases/{case.id}?heatmap=1#layers-title",
     }
     try:

@@ -26,6 +26,9 @@ class CaseView:
     id: str
     moment: str
     day: str
+    """On which the picture was taken, where that was stated, or kept."""
+    seen: str
+    """That day, or the moment in which the case was kept."""
     decision: str
     decision_words: str
     diagnosis: str
@@ -62,7 +65,8 @@ def case_view(case: Case, language: Language) -> CaseView:
     return CaseView(
         case.id,
         language.moment(case.created),
-        language.day(case.created.astimezone()),
+        day := language.day(case.seen.astimezone()),
+        language.moment(case.created) if case.seen == case.created else day,
         case.decision,
         language.gettext(DECISIONS[case.decision]),
         clinical_name(case.diagnosis, language) if is_shown else "",
@@ -83,6 +87,8 @@ def facts_of(case: Case, language: Language) -> list[tuple[str, str]]:
         facts.append((_("Sex"), _(dict(SEXES).get(patient.sex, patient.sex))))
     if patient.site:
         facts.append((_("Where on the body"), _(SITES.get(patient.site, patient.site))))
+    if case.taken_on is not None:
+        facts.append((_("Day of the picture"), language.day(case.taken_on)))
     return [*facts, (_("Consent"), case.consent)] if case.consent else facts
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from typing import Any, Final
+from uuid import uuid4
 
 import numpy as np
 from anyio import to_thread
@@ -11,6 +12,7 @@ from fastapi import APIRouter, Request, Response
 
 from dermalens.core.errors import DermaLensError
 from dermalens.predict.prediction import Prediction
+from dermalens.records.case import last_day
 from dermalens.records.cases import NewCase, keep, lesions
 from dermalens.records.errors import RecordsError, public_line
 from dermalens.serve.access import Caller, Predicts
@@ -56,7 +58,10 @@ async def classify_page(request: Request, caller: Predicts) -> Response:
         prevalence=percent_text(remembered_share(request), language),
         consent=language.gettext(CONSENT),
         lesions=await known_lesions(request, caller),
-        max_mebibytes=service.settings.max_upload_bytes // 2**20,
+        form_number=uuid4().hex,
+        last_day=last_day(),
+        most_bytes=service.settings.max_upload_bytes,
+        largest=language.mebibytes(service.settings.max_upload_bytes),
     )
 
 
@@ -94,7 +99,8 @@ async def _kept(request: Request, caller: Caller, asked: AskedFor, prediction: P
     language = language_for(request)
     try:
         new = _new_case(asked, prediction, language)
-        case = await to_thread.run_sync(partial(keep, running_of(request).needed_records, caller.owner, new))
+        keeping = partial(keep, running_of(request).needed_records, caller.owner, new, case_id=asked.case_id)
+        case = await to_thread.run_sync(keeping)
     except DermaLensError as error:
         request.state.error = f"not kept: {error}"
         reason = say(public_line(error), language)
@@ -114,6 +120,7 @@ def _new_case(asked: AskedFor, prediction: Prediction, language: Language) -> Ne
         asked.lesion,
         asked.note,
         None if square is None else (square.left, square.upper, square.side),
+        asked.taken_on,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from functools import partial
 from http import HTTPStatus
 from tempfile import TemporaryFile
@@ -24,6 +24,7 @@ from dermalens.records.export import export_json, export_zip
 from dermalens.records.store import Records
 from dermalens.serve.access import Reads
 from dermalens.serve.pages.case_view import case_view
+from dermalens.serve.pages.days import read_day
 from dermalens.serve.pages.i18n import N_, Language
 from dermalens.serve.pages.problems import ProblemView
 from dermalens.serve.pages.rendering import language_for, page
@@ -58,8 +59,8 @@ class AskedHistory:
             BadValue: a date is none.
         """
         return Wanted(
-            since=_day(self.since, language),
-            until=_day(self.until, language),
+            since=read_day(self.since, language),
+            until=read_day(self.until, language),
             decision=self.decision or None,
             label=self.label or None,
             lesion=self.lesion or None,
@@ -118,16 +119,6 @@ def label_choices(codes: list[str], language: Language) -> list[tuple[str, str]]
     """Classes to choose from, by their clinical names; those of another bundle's cases as well."""
     ordered = [*codes, *(code for code in LABELS if code not in codes)]
     return [(code, clinical_name(code, language)) for code in ordered]
-
-
-def _day(text: str, language: Language) -> date | None:
-    if not text:
-        return None
-    try:
-        return date.fromisoformat(text)
-    except ValueError as error:
-        words = language.gettext("“{text}” is not a date. Needed is one such as 2026-11-21.", text=text[:40])
-        raise BadValue(words) from error
 
 
 def _address(asked: AskedHistory, cursor: str) -> str:

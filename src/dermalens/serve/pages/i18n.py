@@ -64,6 +64,11 @@ class Language:
             return f"> {self._percent(1 - smallest, decimals)}"
         return self._percent(share, decimals)
 
+    def mebibytes(self, count: int) -> str:
+        """A size in MiB, with a decimal only where it needs one."""
+        size = count / 2**20
+        return self.number(size, 0 if size.is_integer() else 1 if size >= 1 else 2)
+
     def day(self, when: date) -> str:
         """The date."""
         return format_date(when, "medium", locale=self._locale)

@@ -27,7 +27,7 @@ async def lesion_page(request: Request, caller: Reads, lesion_id: str) -> Respon
         "lesion.html",
         lesion=cases[0].lesion if cases else "",
         images=images,
-        heads=[one.day if is_one_a_day else one.moment for one in images],
+        heads=[one.day if is_one_a_day else one.seen for one in images],
         rows=rows_of(cases, language),
         line=line_of(cases, language),
         warnings=warnings_of(cases, language),

@@ -37,7 +37,7 @@ async def batch_page(request: Request, _: Predicts) -> Response:
         prevalence=remembered_share(request) if has_share else None,
         class_names={code: lay_name(code, language) for code in service.classifier.manifest.classes},
         max_images=service.settings.max_batch_images,
-        max_mebibytes=service.settings.max_upload_bytes // 2**20,
+        largest=language.mebibytes(service.settings.max_upload_bytes),
     )
 
 
