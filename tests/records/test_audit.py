@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 
 import pytest
 from sqlalchemy import text
@@ -55,6 +56,14 @@ def test_every_change_has_an_entry(records):
     ]
     assert audit.verify(records).count == len(found)
     assert audit.entries(records, after=2, limit=1)[0].action == "case.lesion"
+
+
+def test_the_day_of_a_picture_has_an_entry_without_the_day(records):
+    case = keep(records, OWNER, new_case())
+    cases.date_picture(records, OWNER, case.id, date(2024, 2, 29))
+    last = audit.entries(records)[-1]
+    assert (last.action, last.subject, last.count) == ("case.day", case.id, 1)
+    assert "2024-02" not in str(last)
 
 
 def test_what_fails_leaves_no_entry(records):

@@ -65,10 +65,8 @@ def test_the_same_id_is_kept_once(records):
     first = keep(records, OWNER, new_case(note="first"), case_id="a" * 32)
     assert keep(records, OWNER, new_case(note="second"), case_id="a" * 32) == first
     assert len(cases.search(records, OWNER, Wanted()).cases) == 1
-    with pytest.raises(BadValue, match="another case"):
+    with pytest.raises(BadValue, match="taken"):
         keep(records, OTHER, new_case(), case_id="a" * 32)
-    with pytest.raises(BadValue, match="another case"):
-        keep(records, OWNER, new_case(image=drawn("nv")), case_id="a" * 32)
     with pytest.raises(BadValue, match="32 digits"):
         keep(records, OWNER, new_case(), case_id="../../etc/passwd")
 

@@ -74,3 +74,14 @@ def test_two_servers_on_one_record_share_one_chain(url, tmp_path):
         list(threads.map(serve, range(3)))
     with opened(url, tmp_path / "record") as records:
         assert audit.verify(records).count == 15
+
+
+def test_the_same_case_from_several_threads_at_once_is_kept_once(records):
+    def keep_it(worker: int) -> str:
+        return keep(records, OWNER, new_case(image=IMAGES[worker % 2]), case_id="c" * 32).id
+
+    with ThreadPoolExecutor(6) as threads:
+        assert set(threads.map(keep_it, range(6))) == {"c" * 32}
+    (case,) = cases.search(records, OWNER, Wanted()).cases
+    assert cases.image_of(records, OWNER, case.id).startswith(b"\x89PNG")
+    assert audit.verify(records).count == 1

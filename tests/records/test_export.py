@@ -4,12 +4,15 @@ import base64
 import io
 import json
 import zipfile
+from datetime import date
 
 from dermalens.records import cases
 from dermalens.records.cases import keep
 from dermalens.records.export import export_json, export_zip
 from dermalens.records.feedback import add_feedback
 from tests.records.made_case import OWNER, drawn, new_case
+
+DAY = date(2024, 2, 29)
 
 
 def exported(records):
@@ -22,7 +25,7 @@ def test_an_empty_record_is_exported_as_a_document_without_cases(records):
 
 def test_the_export_holds_all_that_was_kept_of_its_owner(records, monkeypatch):
     monkeypatch.setattr("dermalens.records.export._PAGE", 2)
-    kept = [keep(records, OWNER, new_case(note=f"Größe {number}", lesion="arm")) for number in range(3)]
+    kept = [keep(records, OWNER, new_case(note=f"Größe {number}", lesion="arm", taken_on=DAY)) for number in range(3)]
     keep(records, "0123456789ab", new_case())
     add_feedback(records, OWNER, kept[0].id, kind="other", label="nv", comment="see")
     document = exported(records)
@@ -32,6 +35,7 @@ def test_the_export_holds_all_that_was_kept_of_its_owner(records, monkeypatch):
     assert (first["note"], first["lesion"], first["consent"]) == ("Größe 0", "arm", "Keep this case.")
     assert first["patient"] == {"age_years": 54.0, "sex": "female", "site": "left forearm"}
     assert first["answer"] == kept[0].answer
+    assert (first["taken_on"], document["cases"][0]["taken_on"]) == ("2024-02-29", "2024-02-29")
     assert [(one["kind"], one["label"], one["comment"]) for one in first["feedback"]] == [("other", "nv", "see")]
     assert base64.b64decode(first["embedding_float32_base64"]) == new_case().embedding
 

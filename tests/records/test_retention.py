@@ -10,7 +10,7 @@ from dermalens.records.errors import BadValue, RecordsError
 from dermalens.records.images import only_pixels
 from dermalens.records.jobs import add_job, find_job, finish_item, next_item
 from dermalens.records.keys import create_key
-from dermalens.records.retention import Swept, purge, sweep
+from dermalens.records.retention import MOST_DAYS, Swept, purge, sweep
 from dermalens.records.store import opened
 from tests.records.databases import fresh_database
 from tests.records.made_case import OWNER, drawn, files, new_case
@@ -51,9 +51,12 @@ def test_purge_of_more_than_one_batch_deletes_all(on_sqlite, monkeypatch):
     assert files(on_sqlite) == set()
 
 
-def test_a_retention_of_no_days_is_refused(records):
-    with pytest.raises(BadValue):
-        purge(records, days=0)
+@pytest.mark.parametrize("days", [-1, 0, MOST_DAYS + 1, 10**9])
+def test_a_retention_of_no_days_or_of_more_than_there_are_is_refused(records, days):
+    keep(records, OWNER, new_case())
+    with pytest.raises(BadValue, match="needed is 1 to 36,500"):
+        purge(records, days=days)
+    assert purge(records, days=MOST_DAYS) == 0
 
 
 def test_the_janitor_removes_what_nobody_refers_to_when_it_is_old(records):

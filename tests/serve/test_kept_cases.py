@@ -47,13 +47,23 @@ def test_a_request_that_is_sent_again_keeps_no_second_case(client, mel):
     assert send(mel, "4f2d")["id"] == first["id"]
     assert len(client.get(PATH).json()["items"]) == 1
     assert len({first["id"], send(mel, "another")["id"], send(mel, None)["id"], send(mel, None)["id"]}) == 4
-    other = send(encoded(lesion("nv")), "4f2d")
-    assert (other["id"], other["diagnosis"]) == (None, "nv")
-    assert "Idempotency-Key) is that of another case" in other["kept_error"]
-    assert len(client.get(PATH).json()["items"]) == 4
+    assert send(encoded(lesion("nv")), "4f2d")["diagnosis"] == "nv"
+    assert len(client.get(PATH).json()["items"]) == 5
 
 
-@pytest.mark.parametrize("taken_on", ["yesterday", "2024-02-30"])
+def test_the_same_key_with_other_options_loses_nothing(client, mel):
+    def send(**fields):
+        headers = {"Idempotency-Key": "photo 7"}
+        return client.post(PATH, files={"image": mel}, data={"keep": "true", **fields}, headers=headers).json()["id"]
+
+    said = ({}, {"square": "10,5,100"}, {"note": "left one"}, {"taken_on": "2024-02-29"}, {"lesion": "a"})
+    kept = [send(**fields) for fields in said]
+    assert len(set(kept)) == len(said)
+    assert [send(**fields) for fields in said] == kept
+    assert client.get(f"{PATH}/{kept[2]}").json()["note"] == "left one"
+
+
+@pytest.mark.parametrize("taken_on", ["yesterday", "2024-02-30", "0", "86400", "20240229", "2024-02-29T00:00:00"])
 def test_a_day_that_is_none_is_invalid(client, mel, taken_on):
     response = client.post(PATH, files={"image": mel}, data={"keep": "true", "taken_on": taken_on})
     assert problem_of(response) == (422, "invalid")
@@ -87,8 +97,8 @@ def test_cases_are_listed_by_pages_and_filters(client):
 
 
 @pytest.mark.parametrize("wanted", [
-    {"cursor": "nonsense"}, {"limit": "0"}, {"limit": "100000"}, {"since": "yesterday"}, {"label": "wart"},
-    {"decision": "maybe"}, {"lesion": "x"}, {"unknown": "1"},
+    {"cursor": "nonsense"}, {"limit": "0"}, {"limit": "100000"}, {"since": "yesterday"}, {"until": "86400"},
+    {"label": "wart"}, {"decision": "maybe"}, {"lesion": "x"}, {"unknown": "1"},
 ])  # fmt: skip
 def test_a_filter_that_cannot_be_used_is_invalid(client, wanted):
     assert problem_of(client.get(PATH, params=wanted)) == (422, "invalid")

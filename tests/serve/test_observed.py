@@ -166,7 +166,7 @@ def test_the_log_says_why_a_case_was_not_kept_and_why_the_records_cannot_be_used
 def test_what_the_driver_says_of_the_database_is_in_the_log_and_in_no_answer(client_with, log, mel, monkeypatch):
     client = client_with()
 
-    def away(*_):
+    def away(*_, **__):
         raise RecordsError("The database cannot be used: no db.internal.", public="The database cannot be used.")
 
     assert client.get("/", headers={"accept": "text/html"}).status_code == 200  # from now on no key is needed

@@ -9,6 +9,7 @@ from dermalens.transforms.augment_covers import bubbled, haired
 from dermalens.transforms.augment_covers_draws import (
     HALF_LENGTHS,
     HALF_WIDTHS,
+    LARGEST_BEND,
     RADII,
     Bubbles,
     Hairs,
@@ -52,6 +53,15 @@ def test_a_bent_hair_lies_on_its_circle():
     assert np.abs(distances - 1 / curvature).max() < 0.012
 
 
+@pytest.mark.parametrize("curvature", [-2.5, 2.5])
+@pytest.mark.parametrize("half_length", [0.1, 0.3])
+def test_a_bent_hair_is_an_arc_and_never_the_far_side_of_its_circle(curvature, half_length):
+    across, down = dark_places(haired(skin(side=400), one_hair(curvature, half_length=half_length)))
+    assert len(across) > 100
+    assert np.abs(across - 0.5).max() < half_length + 0.01
+    assert ((down - 0.5) * curvature < 1).all()  # nearer than the middle of the circle
+
+
 def test_where_hairs_cross_one_lies_over_the_other():
     arcs = np.array([[0.5, 0.5, 1.0, 0.0, 0.0, 0.4, 0.02], [0.5, 0.5, 0.0, 1.0, 0.0, 0.4, 0.02]])
     image = haired(skin(), Hairs(arcs, np.array([[0.1, 0.1, 0.1], [0.9, 0.9, 0.9]])))
@@ -91,8 +101,9 @@ def test_the_seed_decides_and_counts_are_within_their_bounds(drawn):
 
 def test_lengths_are_within_their_bounds():
     arcs = np.concatenate([hairs_of(seed, (20, 20)).arcs for seed in range(20)])
-    assert HALF_LENGTHS[0] <= arcs[:, 5].min() <= arcs[:, 5].max() <= HALF_LENGTHS[1]
+    assert 0 < arcs[:, 5].min() <= arcs[:, 5].max() <= HALF_LENGTHS[1]
     assert HALF_WIDTHS[0] <= arcs[:, 6].min() <= arcs[:, 6].max() <= HALF_WIDTHS[1]
     np.testing.assert_allclose(arcs[:, 2] ** 2 + arcs[:, 3] ** 2, 1)
+    assert (np.abs(arcs[:, 4]) * arcs[:, 5]).max() <= LARGEST_BEND + 1e-9
     radii = np.concatenate([bubbles_of(seed, (20, 20)).circles[:, 2] for seed in range(20)])
     assert RADII[0] <= radii.min() <= radii.max() <= RADII[1]

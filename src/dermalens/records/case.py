@@ -88,14 +88,19 @@ class Case:
     """The day on which the picture was taken, where it was stated."""
 
     @property
+    def day(self) -> date:
+        """On which the picture was taken, where that was stated, or kept, by this machine's clock."""
+        return self.taken_on or self.created.astimezone().date()
+
+    @property
     def seen(self) -> datetime:
         """When the lesion looked like this, for an order in time.
 
-        The moment in which the case was kept; noon on this machine's clock where another day was stated.
+        The moment in which the case was kept; noon where another day was stated.
         """
         if self.taken_on is None or self.taken_on == self.created.astimezone().date():
             return self.created
-        return datetime.combine(self.taken_on, time(12)).astimezone()
+        return datetime.combine(self.taken_on, time(12), UTC)
 
     @property
     def decision(self) -> str:

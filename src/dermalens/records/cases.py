@@ -31,8 +31,7 @@ _CASE_ID: Final = re.compile("[0-9a-f]{32}")
 
 
 def keep(records: Records, owner: str, new: NewCase, *, case_id: str | None = None) -> Case:
-    """Keep a case; it is on the disk when this returns. The same `case_id` and image again give the case of the first
-    time, so that whoever did not hear the answer may ask once more.
+    """Keep a case; it is on the disk when this returns. The same `case_id` again gives the case of the first time.
 
     The image is durable before the row is committed. Whoever deletes the last other case with the same image may have
     removed the file in between; so it is looked for again when the writers' turn has come, and written anew if it is
@@ -40,8 +39,7 @@ def keep(records: Records, owner: str, new: NewCase, *, case_id: str | None = No
 
     Raises:
         ImageError: the image cannot be decoded.
-        BadValue: a text is too long, the patient's data or the day are out of bounds, or the id is another owner's or
-            that of another image.
+        BadValue: a text is too long, the patient's data or the day are out of bounds, or the id is another owner's.
         RecordsError: the database is away or the disk is full; then nothing was kept.
     """
     if case_id is not None and not _CASE_ID.fullmatch(case_id):
@@ -53,8 +51,8 @@ def keep(records: Records, owner: str, new: NewCase, *, case_id: str | None = No
     with records.writing() as session:
         known = session.get(CaseRow, row.id)
         if known is not None:
-            if known.owner != owner or known.image_sha256 != row.image_sha256:
-                raise BadValue("This id (or Idempotency-Key) is that of another case. Use a new one.")
+            if known.owner != owner:
+                raise BadValue("The id of the case is taken. Leave it out.")
             return case_of(known)
         if not records.images.has(row.image_sha256):
             records.images.put(png)

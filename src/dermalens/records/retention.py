@@ -22,6 +22,9 @@ from dermalens.records.tables import CaseRow, JobItemRow, JobRow
 MIN_AGE_SECONDS: Final = 60
 """What is younger may belong to somebody who is at work on it."""
 
+MOST_DAYS: Final = 36_500
+"""A century; a day longer ago than that may be in no year."""
+
 _BATCH: Final = 100
 """Cases in one transaction of a purge; other writers get their turn in between."""
 
@@ -42,11 +45,11 @@ def purge(records: Records, *, days: int, now: datetime | None = None) -> int:
     """Delete the cases, and the finished jobs, that are older than `days`; how many they were.
 
     Raises:
-        BadValue: fewer than one day.
+        BadValue: fewer than one day, or more than `MOST_DAYS`.
         RecordsError: the database is away or the disk is full; what was deleted until then is gone.
     """
-    if days < 1:
-        raise BadValue(f"The retention is {days} days; needed is at least 1.")
+    if not 1 <= days <= MOST_DAYS:
+        raise BadValue(f"The retention is {days} days; needed is 1 to {MOST_DAYS:,}.")
     before = (now or datetime.now(UTC)) - timedelta(days=days)
     count = 0
     while purged := _purge_cases(records, before) + _purge_jobs(records, before):

@@ -26,6 +26,7 @@ def shown_by(page: Show | None) -> Show:
     """How a refusal is answered: by `page` to a reader of the page, as a problem to everybody else."""
 
     async def show(request: Request, refusal: Refusal) -> Response:
+        request.state.problem = refusal.slug
         return await page(request, refusal) if page and _is_for_reader(request) else problem_response(refusal)
 
     return show

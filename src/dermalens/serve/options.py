@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
 from typing import Annotated, Any, Final, Literal, TypeVar
 
 from fastapi import Query
@@ -12,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from dermalens.core.square import Square
 from dermalens.predict.prevalence import LEAST, MOST
 from dermalens.serve.answering import Order
+from dermalens.serve.days import Day
 from dermalens.serve.errors import invalid
 
 _NUMBER: Final = r"\d{1,6}(?:\.\d{1,6})?"
@@ -67,7 +67,7 @@ class PredictionOptions(JudgingOptions):
     """Your name for the lesion, such as "left forearm 1": cases of the same name are compared over time."""
     note: str = Field(default="", max_length=10_000)
     """Kept with the case."""
-    taken_on: date | None = None
+    taken_on: Day | None = None
     """The day on which the picture was taken, such as 2026-01-31, where that is not today; kept with the case."""
 
     def order(self, image: bytes) -> Order:

@@ -25,7 +25,8 @@ def haired(image: Tensor, hairs: Hairs) -> Tensor:
     bent = curvature * (along**2 + beside**2) - 2 * beside
     distance = (bent / (1 + (1 + curvature * bent).clamp_min(0).sqrt())).abs()
     width = half_width * (1 - (along / half_length) ** 2).clamp_min(0).sqrt()
-    opacity = ((width - distance) * side + PIXEL_EDGE).clamp(0, 1) * (along.abs() < half_length)
+    is_this_side = (along.abs() < half_length) & (curvature * beside < 1)  # not the far side of the circle
+    opacity = ((width - distance) * side + PIXEL_EDGE).clamp(0, 1) * is_this_side
     colours = torch.from_numpy(hairs.colours).to(image)
     covered, nearest = opacity.max(dim=0)
     return image + covered * (colours[nearest].permute(2, 0, 1) - image)

@@ -14,6 +14,8 @@ HALF_LENGTHS: Final = (0.1, 0.8)
 HALF_WIDTHS: Final = (0.0015, 0.007)
 LARGEST_CURVATURE: Final = 2.5
 """One over the radius of the arc."""
+LARGEST_BEND: Final = 0.9
+"""Half length times curvature: less than a half circle, which is not a hair any more."""
 HAIR_COLOURS: Final = ((0.10, 0.07, 0.06), (0.30, 0.20, 0.14), (0.75, 0.65, 0.50))
 """Black, brown and fair."""
 HAIR_COLOUR_SHARES: Final = (0.5, 0.35, 0.15)
@@ -28,7 +30,10 @@ class Hairs:
     """Arcs and their colours."""
 
     arcs: Numbers
-    """[N, 7]: the middle (across, down), cosine and sine of the direction there, curvature, half length, half width."""
+    """[N, 7]: the middle (across, down), cosine and sine of the direction there, curvature, half length, half width.
+
+    The length is that of the straight line between the ends; half of it is less than the radius of the arc.
+    """
     colours: Numbers
     """[N, 3], 0..1."""
 
@@ -46,14 +51,16 @@ def hairs_of(seed: int, counts: tuple[int, int]) -> Hairs:
     random = np.random.default_rng(seed)
     count = _count(random, counts)
     angle = random.uniform(0, np.pi) + random.normal(0, random.choice([0.3, 2.0]), count)
+    curvature = random.uniform(-LARGEST_CURVATURE, LARGEST_CURVATURE, count)
+    longest = LARGEST_BEND / np.maximum(np.abs(curvature), 1e-9)
     colour = np.array(HAIR_COLOURS)[random.choice(len(HAIR_COLOURS), p=HAIR_COLOUR_SHARES)]
     arcs = np.stack(
         [
             *random.uniform(-0.1, 1.1, (2, count)),
             np.cos(angle),
             np.sin(angle),
-            random.uniform(-LARGEST_CURVATURE, LARGEST_CURVATURE, count),
-            random.uniform(*HALF_LENGTHS, count),
+            curvature,
+            np.minimum(random.uniform(*HALF_LENGTHS, count), longest),
             random.uniform(*HALF_WIDTHS, count),
         ],
         axis=1,

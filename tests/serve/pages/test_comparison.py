@@ -12,13 +12,14 @@ from dermalens.serve.pages.i18n import languages
 ENGLISH = languages()["en"]
 
 
+def of_moment(moment):
+    return SimpleNamespace(decision="refer", seen=moment, day=moment.date(), malignant_probability=0.5)
+
+
 def line(*hours):
     first = datetime(2026, 1, 1, 12, tzinfo=UTC)
     return line_of(
-        [
-            SimpleNamespace(decision="refer", seen=first + timedelta(hours=one), malignant_probability=0.5)
-            for one in hours
-        ],
+        [of_moment(first + timedelta(hours=one)) for one in hours],
         ENGLISH,
     )
 
@@ -36,3 +37,9 @@ def test_no_two_dates_overprint_and_all_stand_below_the_line(hours):
 
 def test_cases_far_apart_have_a_date_each():
     assert [date.words for date in line(0, 24 * 30, 24 * 60).dates] == ["Jan 1, 2026", "Jan 31, 2026", "Mar 2, 2026"]
+
+
+def test_images_of_one_moment_stand_side_by_side():
+    first, middle, last = (dot.x for dot in line(0, 0, 0).dots)
+    assert (first, last) == (LEFT, RIGHT)
+    assert middle == pytest.approx((first + last) / 2)

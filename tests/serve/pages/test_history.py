@@ -113,12 +113,32 @@ def test_the_day_of_a_picture_is_stated_with_the_case_or_later_and_taken_back(ow
         return sorted([new, old], key=text.index)
 
     assert order() == [old, new]
+    listed = own.get("/history", headers=HTML).text
+    assert "picture of Mar 4, 2021" in listed
+    assert listed.count("picture of ") == 1
     text = own.post(f"/cases/{new}/day", data={"taken_on": "2020-01-31"}, headers=HTML).text
     assert "The day of the picture is kept." in text
     assert 'value="2020-01-31"' in text
     assert order() == [new, old]
     own.post(f"/cases/{new}/day", data={"taken_on": ""}, headers=HTML)
     assert order() == [old, new]
+
+
+def test_pictures_of_one_stated_day_can_be_told_apart(own, mel, naevus, keep):
+    for image in (mel, naevus, mel):
+        case = keep(own, image, lesion="toe", taken_on="2021-03-04")
+    lesion = own.get(f"/cases/{case}", headers=HTML).text.split('href="/lesions/')[1].split('"')[0]
+    text = own.get(f"/lesions/{lesion}", headers=HTML).text
+    assert all(f">Mar 4, 2021 ({number})</th>" in text for number in (1, 2, 3))
+    across = re.findall(r'<circle cx="([0-9.]+)"', text)
+    assert len(set(across)) == len(across) >= 2
+
+
+def test_a_day_that_is_none_matters_only_where_the_case_is_kept(own, mel, ask):
+    assert ask(own, mel, taken_on="long ago").status_code == 200
+    refused = ask(own, mel, keep="yes", taken_on="long ago")
+    assert refused.status_code == 422
+    assert "“long ago” is not a date" in refused.text
 
 
 @pytest.mark.parametrize(

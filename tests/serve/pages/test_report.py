@@ -97,3 +97,10 @@ def test_the_report_is_given_without_a_heat_map_while_the_server_is_busy(own, me
     response = own.get(f"/cases/{case}/report.pdf")
     assert response.status_code == 200
     assert response.content.count(b"/Subtype /Image") == 1
+
+
+def test_a_report_speaks_of_the_day_of_the_picture(report):
+    words = words_of(report(taken_on="2021-03-04"))
+    assert "Image of Mar 4, 2021, case" in words
+    assert "Day of the picture: Mar 4, 2021" in words
+    assert "Image of Mar 4, 2021" not in words_of(report())

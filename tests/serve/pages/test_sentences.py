@@ -156,6 +156,19 @@ def test_numbers_and_classes_within_a_sentence_are_german_too():
     assert said == "Die wahrscheinlichste Klasse ist nv (melanozytärer Nävus) mit 0,91."
 
 
+@pytest.mark.parametrize(
+    ("english", "german"),
+    [
+        ("The request has 20,971,520 bytes; at most 200,000 bytes are taken.", "20.971.520 Bytes; höchstens 200.000"),
+        ("The note has 10,001 characters; at most 10,000 are kept. Shorten it.", "10.001"),
+        ("The most probable class is mel (melanoma) with 0.250.", "0,250"),
+    ],
+)
+def test_large_numbers_and_shares_are_written_as_germans_do(english, german):
+    assert is_known(english, GERMAN)
+    assert german in say(english, GERMAN)
+
+
 def test_a_text_that_nearly_fits_takes_no_longer_than_one_that_fits():
     pieces = (" is at or above the threshold x", ", which found x", " % (95 % interval x", " to x", ") of x")
     text = "The malignant probability x" + "".join(piece * 30 for piece in pieces) + "!"

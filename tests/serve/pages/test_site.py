@@ -1,5 +1,7 @@
 """Help, languages, signing in, and pages about problems."""
 
+from html import unescape
+
 import pytest
 
 from dermalens.records.keys import create_key
@@ -110,22 +112,36 @@ def test_what_no_route_sees_is_refused_on_a_page_too_and_as_a_problem_to_program
     page = client.post("/answer", headers=GERMAN, **form)
     assert page.status_code == 413
     assert page.headers["content-type"].startswith("text/html")
-    assert "höchstens 200,000 Bytes werden angenommen" in page.text
+    assert "höchstens 200.000 Bytes werden angenommen" in page.text
     assert "<!doctype html>" in page.text
     assert "<!doctype html>" not in client.post("/answer", headers=FRAGMENT, **form).text
     foreign = client.post("/language", headers={**HTML, "origin": "http://evil.example"}, data={"language": "de"})
     assert foreign.status_code == 403
     assert "came from a page of another site" in foreign.text
     assert client.post("/answer", **form).json()["type"] == "/problems/too-large"
-    assert 'dermalens_refusals_total{reason="too-large"} 3.0' in client.get("/metrics").text
+    api = client.post("/v1/predictions", headers=HTML, **form)
+    assert (api.status_code, api.json()["type"]) == (413, "/problems/too-large")
+    assert 'dermalens_refusals_total{reason="too-large"} 4.0' in client.get("/metrics").text
 
 
 @pytest.mark.parametrize(
     ("most_bytes", "headers", "words"),
-    [(20 * 2**20, HTML, "up to 20 MiB"), (2**20 * 5 // 2, GERMAN, "bis 2,5 MiB"), (2**18, HTML, "up to 0.25 MiB")],
+    [
+        (20 * 2**20, HTML, "up to 20 MiB"),
+        (2**20 * 5 // 2, GERMAN, "bis 2,5 MiB"),
+        (2**18, HTML, "up to 0.25 MiB"),
+        (20_000_000, HTML, "up to 19.0 MiB"),
+    ],
 )
 def test_the_largest_file_is_said_as_it_is(client_with, most_bytes, headers, words):
     client = client_with(max_upload_bytes=most_bytes, workers=1)
     for path in ("/", "/batch"):
         assert words in client.get(path, headers=headers).text
     assert f'data-most-bytes="{most_bytes}"' in client.get("/", headers=headers).text
+
+
+def test_a_form_in_another_charset_is_refused_in_the_language_of_the_reader(client):
+    headers = {**GERMAN, "content-type": "multipart/form-data; boundary=b; charset=punycode"}
+    response = client.post("/answer", content=b"--b--", headers=headers)
+    assert response.status_code == 400
+    assert "Das Formular ist angeblich in 'punycode' geschrieben" in unescape(response.text)

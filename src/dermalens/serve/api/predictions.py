@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
-from hashlib import sha256
 from typing import Annotated, Final, Literal
 
 from anyio import to_thread
@@ -19,9 +17,11 @@ from dermalens.records.query import MAX_LIMIT, Wanted
 from dermalens.serve.access import Caller, Predicts, Reads
 from dermalens.serve.answering import Answered, answer
 from dermalens.serve.api.answers import case_content, json_response, predicted
+from dermalens.serve.days import Day
 from dermalens.serve.openapi import IMAGE_PROBLEMS, image_body, problems
 from dermalens.serve.options import PredictionOptions, PredictionQuery, with_fields
 from dermalens.serve.problems import Refusal
+from dermalens.serve.repeats import case_id_of
 from dermalens.serve.running import running_of
 from dermalens.serve.schemas import CaseOut, CasesOut, Predicted
 from dermalens.serve.upload import taken_in
@@ -36,8 +36,8 @@ IdempotencyKey = Annotated[
         alias="Idempotency-Key",
         min_length=1,
         max_length=200,
-        description="Any text, new for every case. A request that is sent again with the same one, because its answer "
-        "was lost, keeps no second case.",
+        description="Any text, new for every case. A request that is sent again just as it was, because its answer was "
+        "lost, keeps no second case; with another image or other options it keeps another one.",
     ),
 ]
 CaseId = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="Id of a kept case.")]
@@ -48,9 +48,9 @@ class CasesQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
-    since: date | None = None
+    since: Day | None = None
     """First day (UTC), such as 2026-01-31."""
-    until: date | None = None
+    until: Day | None = None
     """Last day (UTC), itself included."""
     decision: Literal["refer", "reassure", "abstain"] | None = None
     """The decision."""
@@ -85,7 +85,8 @@ async def predict(
             caller.need("records")
         answered = await answer(request, options.order(form.image))
         new = _new_case(options, form.image, answered) if options.keep else None
-        kept = await _keep(request, caller, new, idempotency_key) if new else {"id": None}
+        case_id = idempotency_key and case_id_of(caller.owner, idempotency_key, form.image, options.model_dump_json())
+        kept = await _keep(request, caller, new, case_id) if new else {"id": None}
     return json_response(predicted(answered, kept))
 
 
@@ -173,9 +174,8 @@ def _new_case(options: PredictionOptions, image: bytes, answered: Answered) -> N
     )
 
 
-async def _keep(request: Request, caller: Caller, new: NewCase, key: str | None) -> dict[str, str | None]:
+async def _keep(request: Request, caller: Caller, new: NewCase, case_id: str | None) -> dict[str, str | None]:
     """The id of the kept case, or why there is none: the answer does not depend on it."""
-    case_id = sha256(f"{caller.owner}\0{key}".encode()).hexdigest()[:32] if key else None
     try:
         records = running_of(request).needed_records
         case = await to_thread.run_sync(lambda: keep(records, caller.owner, new, case_id=case_id))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from dataclasses import dataclass
 from datetime import date
-from hashlib import sha256
 from typing import Final
 
 from fastapi import Request
@@ -46,8 +46,10 @@ class AskedFor:
     lesion: str
     note: str
     taken_on: date | None
-    case_id: str | None
-    """Of the case that is to be kept; the same for all that was sent once more just as it was."""
+    form_number: str | None
+    """Of the form that was sent; None where it came without one."""
+    said: str
+    """All fields of the form."""
 
 
 def read_asked(form: Form, classifier: Classifier, language: Language) -> AskedFor:
@@ -71,14 +73,16 @@ def read_asked(form: Form, classifier: Classifier, language: Language) -> AskedF
         millimetres_per_pixel=_number(fields, "millimetres_per_pixel", language) if has_outline else None,
     )
     patient = Patient(_number(fields, "age_years", language), fields.get("sex", "unknown"), fields.get("site", ""))
+    is_kept = fields.get("keep") == "yes"
     return AskedFor(
         order,
-        fields.get("keep") == "yes",
+        is_kept,
         patient,
         fields.get("lesion", ""),
         fields.get("note", ""),
-        _day(fields, language),
-        _case_id(fields, image),
+        _day(fields, language) if is_kept else None,
+        fields["form"] if _FORM_NUMBER.fullmatch(fields.get("form", "")) else None,
+        json.dumps(fields, sort_keys=True),
     )
 
 
@@ -87,16 +91,6 @@ def _day(fields: dict[str, str], language: Language) -> date | None:
         return read_day(fields.get("taken_on", ""), language)
     except BadValue as error:
         raise Refusal("invalid", str(error)) from error
-
-
-def _case_id(fields: dict[str, str], image: bytes) -> str | None:
-    """From the number of the form and all that is in it; None where the form came without a number."""
-    if not _FORM_NUMBER.fullmatch(fields.get("form", "")):
-        return None
-    content = sha256(image)
-    for name, text in sorted(fields.items()):
-        content.update(f"\0{name}\0{text}".encode())
-    return content.hexdigest()[:32]
 
 
 def _number(fields: dict[str, str], name: str, language: Language) -> float | None:

@@ -13,7 +13,6 @@ from anyio import to_thread
 from fastapi import APIRouter, Form, Request, Response
 from starlette.responses import RedirectResponse
 
-from dermalens.records.case import last_day
 from dermalens.records.cases import Case, date_picture, delete, find, image_of, lesions, name_lesion, write_note
 from dermalens.records.errors import BadValue, RecordsError
 from dermalens.records.feedback import add_feedback
@@ -21,7 +20,7 @@ from dermalens.serve.access import Caller, Reads
 from dermalens.serve.api.answers import case_content
 from dermalens.serve.pages.answer_view import view_of
 from dermalens.serve.pages.case_view import case_view, facts_of, feedback_of, frame_of, square_of
-from dermalens.serve.pages.days import read_day
+from dermalens.serve.pages.days import read_day, today
 from dermalens.serve.pages.explanation import can_explain, layers_anew, report_of
 from dermalens.serve.pages.history import label_choices
 from dermalens.serve.pages.i18n import N_
@@ -205,7 +204,7 @@ async def _shown(
             **(refused.typed if refused else {}),
         },
         "layers": layers,
-        "last_day": last_day(),
+        "today": today(),
         "heatmap_at": None if layers or not can_explain(request, case) else f"/cases/{case.id}?heatmap=1#layers-title",
     }
     try:

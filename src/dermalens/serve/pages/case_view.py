@@ -65,7 +65,7 @@ def case_view(case: Case, language: Language) -> CaseView:
     return CaseView(
         case.id,
         language.moment(case.created),
-        day := language.day(case.seen.astimezone()),
+        day := language.day(case.day),
         language.moment(case.created) if case.seen == case.created else day,
         case.decision,
         language.gettext(DECISIONS[case.decision]),

@@ -12,7 +12,6 @@ from fastapi import APIRouter, Request, Response
 
 from dermalens.core.errors import DermaLensError
 from dermalens.predict.prediction import Prediction
-from dermalens.records.case import last_day
 from dermalens.records.cases import NewCase, keep, lesions
 from dermalens.records.errors import RecordsError, public_line
 from dermalens.serve.access import Caller, Predicts
@@ -27,11 +26,13 @@ from dermalens.serve.pages.asked import (
     read_asked,
     remembered_share,
 )
+from dermalens.serve.pages.days import today
 from dermalens.serve.pages.i18n import Language
 from dermalens.serve.pages.layers import layers_of
 from dermalens.serve.pages.rendering import is_fragment, language_for, page
 from dermalens.serve.pages.sentences import say
 from dermalens.serve.pages.words import SEXES, SITES, capital
+from dermalens.serve.repeats import case_id_of
 from dermalens.serve.running import running_of
 from dermalens.serve.upload import taken_in
 
@@ -59,7 +60,7 @@ async def classify_page(request: Request, caller: Predicts) -> Response:
         consent=language.gettext(CONSENT),
         lesions=await known_lesions(request, caller),
         form_number=uuid4().hex,
-        last_day=last_day(),
+        today=today(),
         most_bytes=service.settings.max_upload_bytes,
         largest=language.mebibytes(service.settings.max_upload_bytes),
     )
@@ -99,7 +100,9 @@ async def _kept(request: Request, caller: Caller, asked: AskedFor, prediction: P
     language = language_for(request)
     try:
         new = _new_case(asked, prediction, language)
-        keeping = partial(keep, running_of(request).needed_records, caller.owner, new, case_id=asked.case_id)
+        number = asked.form_number
+        case_id = number and case_id_of(caller.owner, number, asked.order.image, asked.said)
+        keeping = partial(keep, running_of(request).needed_records, caller.owner, new, case_id=case_id)
         case = await to_thread.run_sync(keeping)
     except DermaLensError as error:
         request.state.error = f"not kept: {error}"

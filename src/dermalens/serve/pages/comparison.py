@@ -82,20 +82,19 @@ def line_of(cases: Sequence[Case], language: Language) -> Line | None:
     if len(shown) < 2:
         return None
     first, last = shown[0].seen, shown[-1].seen
-    whole = max((last - first).total_seconds(), 1.0)
+    whole = (last - first).total_seconds()
     dots: list[Mark] = []
     dates: list[Mark] = []
     for place, case in enumerate(shown):
-        x = LEFT + (RIGHT - LEFT) * (case.seen - first).total_seconds() / whole
+        share = (case.seen - first).total_seconds() / whole if whole else place / (len(shown) - 1)
+        x = LEFT + (RIGHT - LEFT) * share
         dots.append(Mark(round(x, 1), _height(case.malignant_probability)))
         centre = round(min(max(x, LEFT + HALF_DATE), RIGHT - HALF_DATE), 1)
         is_named = place in (0, len(shown) - 1) or len(shown) <= MOST_DATES
         if is_named and (not dates or centre - dates[-1].x >= 2 * HALF_DATE):
-            dates.append(Mark(centre, DATES, language.day(case.seen.astimezone())))
+            dates.append(Mark(centre, DATES, language.day(case.day)))
     ticks = tuple(Mark(LEFT, _height(share), language.percent(share)) for share in (0.0, 0.5, 1.0))
-    values = ", ".join(
-        f"{language.day(case.seen.astimezone())}: {language.percent(case.malignant_probability, 1)}" for case in shown
-    )
+    values = ", ".join(f"{language.day(case.day)}: {language.percent(case.malignant_probability, 1)}" for case in shown)
     return Line(" ".join(f"{dot.x},{dot.y}" for dot in dots), tuple(dots), tuple(dates), ticks, values)
 
 

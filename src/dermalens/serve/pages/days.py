@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 
 from dermalens.records.errors import BadValue
+from dermalens.serve.days import day_of
 from dermalens.serve.pages.i18n import Language
 
 
@@ -17,7 +18,12 @@ def read_day(text: str, language: Language) -> date | None:
     if not text.strip():
         return None
     try:
-        return date.fromisoformat(text.strip())
+        return day_of(text.strip())
     except ValueError as error:
         words = language.gettext("“{text}” is not a date. Needed is one such as 2026-11-21.", text=text[:40])
         raise BadValue(words) from error
+
+
+def today() -> date:
+    """By the clock of the server, as all days of the page."""
+    return datetime.now().astimezone().date()

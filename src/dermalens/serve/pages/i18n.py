@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gettext as standard
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -65,9 +66,9 @@ class Language:
         return self._percent(share, decimals)
 
     def mebibytes(self, count: int) -> str:
-        """A size in MiB, with a decimal only where it needs one."""
-        size = count / 2**20
-        return self.number(size, 0 if size.is_integer() else 1 if size >= 1 else 2)
+        """A size in MiB, never rounded up, with decimals only where it needs them."""
+        decimals = 0 if count % 2**20 == 0 else 1 if count > 2**20 else 2
+        return self.number(math.floor(count / 2**20 * 10**decimals) / 10**decimals, decimals)
 
     def day(self, when: date) -> str:
         """The date."""

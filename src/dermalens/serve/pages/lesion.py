@@ -27,8 +27,13 @@ async def lesion_page(request: Request, caller: Reads, lesion_id: str) -> Respon
         "lesion.html",
         lesion=cases[0].lesion if cases else "",
         images=images,
-        heads=[one.day if is_one_a_day else one.seen for one in images],
+        heads=_apart([one.day if is_one_a_day else one.seen for one in images]),
         rows=rows_of(cases, language),
         line=line_of(cases, language),
         warnings=warnings_of(cases, language),
     )
+
+
+def _apart(heads: list[str]) -> list[str]:
+    """The same heads, numbered where two are alike, as those of pictures of one stated day are."""
+    return [f"{head} ({number})" if heads.count(head) > 1 else head for number, head in enumerate(heads, 1)]

@@ -13,7 +13,7 @@ from dermalens.core.image import open_upright
 from dermalens.records.cases import Case
 from dermalens.records.images import TURNS
 from dermalens.serve.pages.answer_view import AnswerView, view_of
-from dermalens.serve.pages.case_view import facts_of, feedback_of
+from dermalens.serve.pages.case_view import case_view, facts_of, feedback_of
 from dermalens.serve.pages.i18n import Language
 from dermalens.serve.pages.paper import (
     BLACK,
@@ -74,7 +74,7 @@ def case_pdf(
 def _head(paper: FPDF, case: Case, words: Language) -> None:
     paper.set_xy(MARGIN, MARGIN)
     write(paper, words.gettext("DermaLens report"), Style(16, is_bold=True))
-    when = words.gettext("Image of {moment}, case {id}", moment=words.moment(case.created), id=case.id[:8])
+    when = words.gettext("Image of {moment}, case {id}", moment=case_view(case, words).seen, id=case.id[:8])
     write(paper, when, Style(9, colour=GREY))
     paper.set_y(paper.get_y() + 2)
 

@@ -146,6 +146,7 @@ TEMPLATES: Final = (
     N_("There is nothing at {path}. The API is described at /docs."),
     N_("There is no such kind of problem."),
     N_("The request has {n} bytes; at most {most} bytes are taken."),
+    N_("The form is said to be in '{charset}'; needed is UTF-8."),
     N_("The request has more; at most {most} bytes are taken."),
     N_("This request came from a page of another site. Use the page of this server, or send a key."),
     N_("The key lacks the scope '{scope}'. Ask the operator for one with it."),
@@ -157,7 +158,6 @@ TEMPLATES: Final = (
     N_("The cursor is none that this record gave out. Take it from the answer before, or leave it out."),
     N_("The age is {age} years; needed is 0 to {most}, or none."),
     N_("The picture's day is {day}; needed is one from 1900 until today, or none."),
-    N_("This id (or Idempotency-Key) is that of another case. Use a new one."),
     N_("The {what} has {n} characters; at most {most} are kept. Shorten it."),
     N_("The diagnosis is '{given}'; needed is one of {names}."),
     N_("The image {hash} in the data folder is damaged. Bring it back from a backup."),
@@ -192,7 +192,8 @@ TERMS: Final = (
 """What stands in a placeholder and is translated too."""
 
 _PLACEHOLDER: Final = re.compile(r"\{(\w+)\}")
-_DECIMAL: Final = re.compile(r"(?<![\w.])(\d+)\.(\d+)(?![\w.])")
+_NUMBER: Final = re.compile(r"(?<![\w.])(?:(\d{1,3}(?:,\d{3})+)(?!\w|,\d)|(\d+\.(\d+))(?![\w.]))")
+"""As the core writes it: 20,971,520 or 0.25."""
 
 
 def say(sentence: str, language: Language) -> str:
@@ -246,5 +247,10 @@ def _value(text: str, language: Language) -> str:
     known = say(text, language)
     if known != text:
         return known
-    written = _DECIMAL.sub(lambda match: language.number(float(match[0]), len(match[2])), text)
+    written = _NUMBER.sub(lambda match: _number(match, language), text)
     return language.percent(float(text[:-1]) / 100) if re.fullmatch(r"\d+%", text) else written
+
+
+def _number(match: re.Match[str], language: Language) -> str:
+    whole, decimal, decimals = match.groups()
+    return language.number(int(whole.replace(",", "")), 0) if whole else language.number(float(decimal), len(decimals))

@@ -132,7 +132,7 @@ if (form) {
     try {
       const response = await ask(body(), signal);
       if (response.redirected && new URL(response.url).pathname !== "/answer") return location.assign(response.url);
-      // What never reached a page, as a body that is too large, is told as problem details.
+      // What stands between browser and server may say something of its own, as problem details.
       if (!response.headers.get("content-type")?.startsWith("text/html")) return complain((await response.json()).detail);
       const html = await response.text();
       signal.throwIfAborted();
