@@ -3,6 +3,8 @@
     dermalens evaluate BUNDLE SPLIT --part val --robustness --allow-seen --out FOLDER      (of both bundles)
     python -m benchmarks.robust_choice NEW_FOLDER OLD_FOLDER OUT.json
 
+In the place of a folder may stand the OUT.json of an earlier choice; then it is the bundle that was taken there.
+
 The new one is taken if, under the corruptions of `dermalens evaluate --robustness`, its balanced accuracy (mean over
 families and severities) is higher by at least 0.03, and if on unchanged images its mean of balanced accuracy, macro
 AUC and malignant AUC is lower by at most 0.005 (what `choose_export` calls a tie) and its calibration error is at most
@@ -29,10 +31,19 @@ LEAST_GAIN = 0.03
 def main() -> None:
     """Write the figures of both and which one is taken."""
     new, old, out = (Path(argument) for argument in sys.argv[1:])
-    found = {name: figures(read_report(folder / REPORT_JSON)) for name, folder in (("new", new), ("old", old))}
+    found = {name: figures_of(path) for name, path in (("new", new), ("old", old))}
     content = {"rule": __doc__, "taken": choose(found["new"], found["old"]), **found}
     out.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     print(content["taken"])
+
+
+def figures_of(path: Path) -> dict[str, Any]:
+    """Those of a folder of `dermalens evaluate`, or of the bundle that an earlier choice took."""
+    if path.is_dir():
+        return figures(read_report(path / REPORT_JSON))
+    earlier = json.loads(path.read_text(encoding="utf-8"))
+    taken: dict[str, Any] = earlier[earlier["taken"]]
+    return taken
 
 
 def figures(content: Mapping[str, Any]) -> dict[str, Any]:

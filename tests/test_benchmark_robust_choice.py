@@ -50,6 +50,9 @@ def test_the_figures_of_two_reports_are_set_side_by_side(tmp_path, monkeypatch, 
     assert written["taken"] == capsys.readouterr().out.strip() == "new"
     assert written["new"]["corrupted"]["balanced_accuracy"] == pytest.approx(0.7167, abs=1e-4)
     assert written["old"]["corrupted_by_family"]["fog"]["balanced_accuracy"] == pytest.approx(0.4)
+    assert robust_choice.figures_of(out) == written["new"]
+    out.write_text(json.dumps({**written, "taken": "old"}), encoding="utf-8")
+    assert robust_choice.figures_of(out) == written["old"]
 
 
 def report(drop: float) -> dict[str, Any]:

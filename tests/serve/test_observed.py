@@ -204,3 +204,14 @@ def test_a_method_that_does_not_fit_is_told_all_that_do(client_with):
         refused = client.put(path)
         assert problem_of(refused) == (405, "method-not-allowed")
         assert refused.headers["allow"] == methods
+
+
+def test_a_value_that_was_not_taken_is_in_the_answer_and_not_in_the_log(client_with, log, mel):
+    client = client_with()
+    answer = client.post(PATH, files={"image": mel}, data={"keep": "1", "taken_on": "1812-03-04"}).json()
+    assert "1812-03-04" in answer["kept_error"]
+    page = client.post("/answer", files={"image": mel}, data={"keep": "yes", "age_years": "131"})
+    assert "131" in page.text
+    assert "not kept: a value that is not taken" in log.getvalue()
+    assert "1812" not in log.getvalue()
+    assert "131 years" not in log.getvalue()

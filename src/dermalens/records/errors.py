@@ -70,6 +70,11 @@ def public_line(error: DermaLensError) -> str:
     return error.public if isinstance(error, RecordsError) else str(error)
 
 
+def log_line(error: DermaLensError) -> str:
+    """What the log says of a case that was not kept: of a value that somebody sent, not which it was."""
+    return "a value that is not taken" if isinstance(error, BadValue) else str(error)
+
+
 def _database_error(error: exc.DBAPIError) -> RecordsError:
     """Only the first line: PostgreSQL names the values of a row in the second."""
     lines = str(error.orig).strip().splitlines()

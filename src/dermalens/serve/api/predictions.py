@@ -12,7 +12,7 @@ from dermalens.core.errors import DermaLensError
 from dermalens.core.taxonomy import LABELS
 from dermalens.records.case import NewCase, Patient
 from dermalens.records.cases import delete, find, keep, search
-from dermalens.records.errors import public_line
+from dermalens.records.errors import log_line, public_line
 from dermalens.records.query import MAX_LIMIT, Wanted
 from dermalens.serve.access import Caller, Predicts, Reads
 from dermalens.serve.answering import Answered, answer
@@ -180,6 +180,6 @@ async def _keep(request: Request, caller: Caller, new: NewCase, case_id: str | N
         records = running_of(request).needed_records
         case = await to_thread.run_sync(lambda: keep(records, caller.owner, new, case_id=case_id))
     except DermaLensError as error:
-        request.state.error = f"not kept: {error}"
+        request.state.error = f"not kept: {log_line(error)}"
         return {"id": None, "kept_error": public_line(error)}
     return {"id": case.id}

@@ -13,7 +13,7 @@ from fastapi import APIRouter, Request, Response
 from dermalens.core.errors import DermaLensError
 from dermalens.predict.prediction import Prediction
 from dermalens.records.cases import NewCase, keep, lesions
-from dermalens.records.errors import RecordsError, public_line
+from dermalens.records.errors import RecordsError, log_line, public_line
 from dermalens.serve.access import Caller, Predicts
 from dermalens.serve.answering import answer
 from dermalens.serve.pages.answer_view import view_of
@@ -105,7 +105,7 @@ async def _kept(request: Request, caller: Caller, asked: AskedFor, prediction: P
         keeping = partial(keep, running_of(request).needed_records, caller.owner, new, case_id=case_id)
         case = await to_thread.run_sync(keeping)
     except DermaLensError as error:
-        request.state.error = f"not kept: {error}"
+        request.state.error = f"not kept: {log_line(error)}"
         reason = say(public_line(error), language)
         return {"kept_error": language.gettext("The case was not kept. {reason}", reason=reason)}
     return {"kept_id": case.id}
