@@ -58,6 +58,13 @@ def test_different_lesions_are_no_duplicates(parted: list[Row]) -> None:
     assert (pairs_of(audit), audit.leaks) == ([], 0)
 
 
+def test_a_copy_in_another_fold_of_the_train_part_leaks_too(parted: list[Row]) -> None:
+    rows = [replace(row, part="train", fold=0) for row in parted]
+    copy = replace(with_copy(rows, drawn_lesion(0), part="train")[-1], fold=1)
+    assert audit_rows([*rows, copy]).leaks == 1
+    assert audit_rows([*rows, replace(copy, fold=0)]).leaks == 0
+
+
 @pytest.mark.parametrize(
     "change",
     [

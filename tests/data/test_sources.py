@@ -158,6 +158,13 @@ def test_plain_csv_with_paths_and_everything_optional(tmp_path: Path) -> None:
     assert Path(row.path).is_file()
 
 
+@pytest.mark.parametrize("word", ["NA", "unknown", "-", "nan", ""])
+def test_an_unknown_lesion_is_a_lesion_of_its_own(tmp_path: Path, word: str) -> None:
+    lines = ("path,label,lesion", f"one.jpg,nv,{word}", f"two.jpg,mel,{word}", "three.jpg,nv,L1")
+    rows = read_source(write_csv(tmp_path / "list.csv", lines)).rows
+    assert [row.lesion_id for row in rows] == ["one", "two", "L1"]
+
+
 @pytest.mark.parametrize("column", ["filename", "image", "image_id", "IMAGE_ID"])
 @pytest.mark.parametrize("label", ["label", "dx", "diagnosis"])
 def test_plain_csv_takes_the_usual_column_names(tmp_path: Path, column: str, label: str) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from dermalens.core.errors import DataError
 from dermalens.data.index import Row, write_index
-from dermalens.data.leaks import SAME_LESION_PAIRS, check_no_leak, merge_known_pairs
+from dermalens.data.leaks import SAME_LESION_PAIRS, check_apart, check_no_leak, merge_known_pairs
 from dermalens.data.sources import read_source
 from dermalens.data.split import (
     folds_sha256,
@@ -234,3 +234,12 @@ def test_folds_do_not_rename_a_split_and_a_changed_fold_is_noticed(rows: Rows, t
     write_index(moved, tmp_path / "split.csv")
     with pytest.raises(DataError, match="was changed after it was split"):
         read_split(tmp_path / "split.csv")
+
+
+def test_extra_images_may_show_no_lesion_that_is_judged_on() -> None:
+    known = [Row("a", "a.jpg", "nv", "L1", part="train"), Row("b", "b.jpg", "nv", "L2", part="val", fold=0)]
+    check_apart([Row("c", "c.jpg", "nv", "L1"), Row("d", "d.jpg", "nv", "L9")], known)
+    with pytest.raises(DataError, match=r"1 extra image\(s\) are already in the split: b"):
+        check_apart([Row("b", "elsewhere.jpg", "nv", "L7")], known)
+    with pytest.raises(DataError, match="L2"):
+        check_apart([Row("e", "e.jpg", "nv", "L2")], known)

@@ -32,6 +32,12 @@ def test_temperature_finds_the_scale_that_made_the_labels() -> None:
     assert np.ptp(calibration.shift) == pytest.approx(0, abs=1e-6)
 
 
+def test_where_all_is_right_the_temperature_stays_finite() -> None:
+    labels = np.arange(60) % 3
+    calibration = fit_temperature(3.0 * np.eye(3)[labels], labels, FLAT, 0.0)
+    assert 2 < max(calibration.scale) <= 20.001  # without a bound some 10,000
+
+
 def test_temperature_finds_how_much_of_the_prior_is_missing() -> None:
     calibration = fit_temperature(*sampled(0.8, list(0.5 * SKEWED)), SKEWED, 0.0)
     assert calibration.scale == pytest.approx([0.8] * 3, abs=0.03)

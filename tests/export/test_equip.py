@@ -136,6 +136,7 @@ def test_the_same_parts_give_the_same_bundle(folder: Path, split: Path) -> None:
         ([], "Nothing to add was named"),
         (["--split", "SPLIT", "--gate-photos", "photos"], "A gate needs --split CSV, --gate-photos DIR and --masks"),
         (["--split", "SPLIT", "--masks", "masks"], "are for the gate; give --gate-photos DIR"),
+        (["--outline", "RUN", "--coverage", "0.95"], "--coverage is for prediction sets"),
     ],
 )
 def test_options_that_do_not_go_together_are_refused(folder: Path, split: Path, options: list[str], said: str) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -109,6 +110,19 @@ def test_a_bundle_gets_a_gate_with_a_figure_for_each_kind_that_was_held_out(tmp_
     manifest = bundle.manifest.model_copy(update={"gate": note})
     write_bundle(folder, manifest, {**bundle.graphs, note.file: content})
     assert read_bundle(folder).manifest.gate == note
+
+
+def test_the_gate_of_a_bundle_that_held_out_a_fold_is_judged_on_that_fold(tmp_path):
+    data = draw_data(tmp_path)
+    numbered = enumerate(data.split.rows)
+    rows = tuple(replace(row, fold=None if row.part == "test" else number % 2) for number, row in numbered)
+    folded = replace(data, split=replace(data.split, rows=rows), fold=1)
+    ids = {part: {row.image_id for row in folded.rows(part)} for part in ("train", "val", "test")}
+    assert ids["val"] == {row.image_id for row in rows if row.fold == 1}
+    assert ids["train"] == {row.image_id for row in rows if row.fold == 0}
+    assert ids["test"] == {row.image_id for row in data.split.part("test")}
+    assert {row.part for row in folded.rows("train")} == {"train", "val"}
+    assert list(data.rows("val")) == data.split.part("val")
 
 
 def test_a_folder_without_pictures_is_refused(tmp_path):

@@ -26,7 +26,7 @@ from dermalens.evaluate.judge import read_squares
 from dermalens.evaluate.record import rows_of
 from dermalens.export.finished import read_run
 from dermalens.export.run import ExportOptions
-from dermalens.export.stack import check_alike, export_ensemble
+from dermalens.export.stack import _named, check_alike, export_ensemble
 from dermalens.models.heads import LesionClassifier
 from dermalens.predict.classifier import load
 from dermalens.predict.ensemble import combined
@@ -212,13 +212,23 @@ def test_runs_with_other_classes_another_split_or_side_are_refused_and_named(
     result = CliRunner().invoke(app, ["export", *runs, "--out", str(tmp_path / "bundle")])
     assert result.exit_code == 2
     assert "smoke has the classes akiec bcc bkl df mel nv vasc, lesionlens_first benign malignant" in result.stderr
-    assert "smoke has the held-out part fold 0, lesionlens_first val" in result.stderr
+    assert "smoke has the held-out part fold 0 of the folds" in result.stderr
     assert not (tmp_path / "bundle").exists()
+    held_out = {"here": read_run(tmp_path / "seven")}
+    there = replace(held_out["here"], notes={**held_out["here"].notes, "folds_sha256": "f" * 64})
+    with pytest.raises(ExportError, match="there has the held-out part fold 0 of the folds ffffffffffff, here"):
+        check_alike({**held_out, "there": there})
     first = read_run(resumed[0] / "first")
     notes = tmp_path / "seven" / "run.json"
     notes.write_text(notes.read_text().replace(first.notes["split_sha256"], "0" * 64))
     with pytest.raises(ExportError, match="smoke has the split 000000000000, lesionlens_first"):
         check_alike({"lesionlens_first": first, "smoke": read_run(tmp_path / "seven")})
+
+
+def test_runs_of_alike_names_are_all_in_the_mean(resumed) -> None:
+    run = read_run(resumed[0] / "first")
+    named = [replace(run, recipe=run.recipe.model_copy(update={"name": name})) for name in ("a", "a", "a_2", "a")]
+    assert list(_named(named)) == ["a", "a_2", "a_2_2", "a_3"]
 
 
 def test_an_ensemble_that_is_not_complete_is_not_exported(resumed, tmp_path: Path) -> None:

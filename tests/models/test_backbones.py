@@ -158,8 +158,13 @@ def test_weights_with_tensors_missing_are_refused():
 def test_a_file_that_holds_no_tensors_is_refused(tmp_path):
     with pytest.raises(RecipeError, match="No weights at"):
         read_state(tmp_path / "none.pth")
-    for name in ("text.pth", "text.safetensors", "empty.pth"):
-        (tmp_path / name).write_bytes(b"" if name == "empty.pth" else b"not tensors at all")
+    for name, content in {
+        "text.pth": b"not tensors at all",
+        "text.safetensors": b"not tensors at all",
+        "empty.pth": b"",
+        "hello.pth": b"hello",
+    }.items():
+        (tmp_path / name).write_bytes(content)
         with pytest.raises(RecipeError, match="is not a readable file of tensors"):
             read_state(tmp_path / name)
     torch.save({"epoch": 3}, tmp_path / "numbers.pth")

@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import resource
 import signal
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -15,14 +16,14 @@ from lightning.pytorch.callbacks import Callback
 from torch._inductor.exc import InductorError, TritonMissing
 
 from dermalens.core.errors import DataError, StoppedError, TrainingError
-from dermalens.core.files import write_whole
+from dermalens.core.files import has_locks, write_whole
 from dermalens.data.index import read_index
 from dermalens.data.split import write_split
 from dermalens.train.checkpoint import AtomicCheckpointIO
 from dermalens.train.epochs import read_metrics
 from dermalens.train.failures import check_machine, plain_failures
 from dermalens.train.notes import read_notes
-from dermalens.train.run import train
+from dermalens.train.run import LOCK, train
 
 
 class Accident(Callback):
@@ -38,6 +39,9 @@ class Accident(Callback):
 
 def fill_cpu_memory() -> None:
     torch.empty(2**60, dtype=torch.uint8)
+
+
+ANOTHER_RUN = "best.ckpt is intact: a run with the changed recipe may begin with it (another --out, --set model."
 
 
 def fill_gpu_memory() -> None:
@@ -57,19 +61,19 @@ def interrupt() -> None:
 
 
 @pytest.mark.parametrize(
-    ("happens", "message"),
+    ("happens", "message", "kept"),
     [
-        (fill_cpu_memory, r"Out of memory: .*trainer\.batch_size=7 with trainer\.accumulate=2"),
-        (fill_gpu_memory, r"Out of memory: .*trainer\.batch_size=7"),
-        (fill_disk, r"disk is full .*No space left on device"),
-        (lose_the_loss, r"loss became nan"),
+        (fill_cpu_memory, r"Out of memory: .*trainer\.batch_size=7 with trainer\.accumulate=2", ANOTHER_RUN),
+        (fill_gpu_memory, r"Out of memory: .*trainer\.batch_size=7", ANOTHER_RUN),
+        (fill_disk, r"disk is full .*No space left on device", "last.ckpt is intact; go on with --resume"),
+        (lose_the_loss, r"loss became nan", ANOTHER_RUN),
     ],
 )
-def test_an_accident_gives_one_line_and_leaves_the_last_checkpoint(make_recipe, tmp_path, happens, message):
+def test_an_accident_gives_one_line_and_leaves_the_last_checkpoint(make_recipe, tmp_path, happens, message, kept):
     run = tmp_path / "run"
     with pytest.raises(TrainingError, match=message) as caught:
         train(make_recipe(["trainer.epochs=2"]), run, callbacks=[Accident(happens)])
-    assert "last.ckpt is intact; go on with --resume" in str(caught.value)
+    assert kept in str(caught.value)
     assert "\n" not in str(caught.value)
     assert len(torch.load(run / "last.ckpt", weights_only=True)["state_dict"]) > 10
     assert [record.epoch for record in read_metrics(run / "metrics.csv")] == [0]
@@ -87,6 +91,51 @@ def test_a_run_that_has_only_its_best_checkpoint_says_so(make_recipe, tmp_path):
     said = "best.ckpt holds a complete epoch, but there is nothing to resume from"
     with pytest.raises(TrainingError, match=said), plain_failures(make_recipe(), tmp_path):
         fill_disk()
+
+
+def test_what_is_advised_after_an_accident_can_be_done(make_recipe, tmp_path):
+    run = tmp_path / "run"
+    with pytest.raises(TrainingError, match="Out of memory"):
+        train(make_recipe(["trainer.epochs=2"]), run, callbacks=[Accident(fill_gpu_memory)])
+    smaller = ["trainer.epochs=1", "trainer.batch_size=7", "trainer.accumulate=2"]
+    assert train(make_recipe([*smaller, f'model.weights="{run / "best.ckpt"}"']), tmp_path / "smaller").epochs == 1
+    with pytest.raises(TrainingError, match="another recipe: trainer.batch_size"):
+        train(make_recipe(["trainer.epochs=2", "trainer.batch_size=7"]), run, resume=True)
+
+
+def test_weights_that_break_in_the_last_step_of_an_epoch_reach_no_checkpoint(make_recipe, tmp_path):
+    class Break(Callback):
+        def on_train_epoch_end(self, trainer, pl_module):
+            raise AssertionError("validation comes first")
+
+        def on_validation_epoch_start(self, trainer, pl_module):
+            with torch.no_grad():
+                next(pl_module.network.parameters()).fill_(torch.nan)
+
+    run = tmp_path / "run"
+    with pytest.raises(TrainingError, match="validation loss of epoch 0 is no number.*no checkpoint yet"):
+        train(make_recipe(), run, callbacks=[Break()])
+    assert not (run / "best.ckpt").exists()
+    assert not (run / "last.ckpt").exists()
+
+
+@pytest.mark.skipif(not has_locks(), reason="this system has no lock of files")
+def test_a_second_process_does_not_train_in_the_same_folder(make_recipe, tmp_path):
+    run = tmp_path / "run"
+    run.mkdir()
+    script = f"import fcntl, sys; file = open({str(run / LOCK)!r}, 'w'); fcntl.flock(file, 2); print(1); input()"
+    with subprocess.Popen([sys.executable, "-uc", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout.readline() == b"1\n"
+        with pytest.raises(TrainingError, match="Another process trains in .*run. Wait for it, or"):
+            train(make_recipe(), run)
+        assert not (run / "run.json").exists()
+        other.communicate(b"\n")
+    assert train(make_recipe(), run).epochs == 4
+
+
+def test_several_nodes_that_nobody_started_are_refused(make_recipe):
+    with pytest.raises(TrainingError, match="neither by torchrun nor by Slurm"):
+        check_machine(make_recipe(["trainer.nodes=2", 'trainer.accelerator="cpu"']))
 
 
 def test_ctrl_c_says_how_to_go_on(make_recipe, tmp_path):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +11,7 @@ from typing import Any, Final, Protocol
 
 from dermalens.batch.errors import BatchError
 from dermalens.batch.storage import is_url, open_filesystem, reason_of, storage_failures
-from dermalens.core.files import write_whole
+from dermalens.core.files import has_locks, is_held_by_another, write_whole
 
 LOCK: Final = "run.lock"
 PUT_IS_ATOMIC: Final = frozenset("s3 s3a gs gcs abfs abfss az adl oci oss memory".split())
@@ -132,7 +131,7 @@ def held(output: Output) -> Iterator[None]:
     Raises:
         BatchError: another run is at work there.
     """
-    if importlib.util.find_spec("fcntl") is None or not isinstance(output, LocalFolder):
+    if not has_locks() or not isinstance(output, LocalFolder):
         yield
         return
     folder, before = Path(output.name), output.names()
@@ -140,7 +139,7 @@ def held(output: Output) -> Iterator[None]:
         is_new = not folder.exists()
         folder.mkdir(parents=True, exist_ok=True)
         handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
-    if _is_another_s(handle):
+    if is_held_by_another(handle):
         os.close(handle)
         raise BatchError(f"Another run writes to {output.name}; wait for it or name another folder.")
     try:
@@ -151,19 +150,6 @@ def held(output: Output) -> Iterator[None]:
             if is_new:
                 folder.rmdir()
         os.close(handle)
-
-
-def _is_another_s(lock: int) -> bool:
-    """Whether another process has the lock; otherwise it is ours, where there are locks."""
-    import fcntl
-
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:  # such as ENOLCK of a network file system
-        return False
-    return False
 
 
 @contextmanager

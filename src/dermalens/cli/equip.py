@@ -43,13 +43,16 @@ def equip(  # noqa: PLR0913  (each is an option of the command)
 ) -> None:
     """Add prediction sets with the prevalence assumed, a gate or an outline to a bundle; the rest stays as it is.
 
-    With --split alone: prediction sets and prevalence. The gate needs --split, --gate-photos and --masks.
+    With --split and no gate: prediction sets and prevalence. The gate needs --split, --gate-photos and --masks.
     """
     from dermalens.cli.extras import needing
     from dermalens.cli.progress import counting
     from dermalens.core.bundlefile import check_replaceable, read_bundle
+    from dermalens.core.errors import DataError
 
     _check(split, gate_photos, masks, extra, outline)
+    if coverage is not None and split is None:
+        raise DataError("--coverage is for prediction sets, which are fitted on the split: give --split CSV as well.")
     check_replaceable(bundle)
     loaded, parts = read_bundle(bundle), list[tuple["Gate | Outline", bytes]]()
     if split and masks and gate_photos:
@@ -61,7 +64,7 @@ def equip(  # noqa: PLR0913  (each is an option of the command)
     with needing("eval", "Fitting prediction sets"):
         from dermalens.export.equip import COVERAGE
         from dermalens.export.equip import equip as add
-    fits_sets = split if coverage is not None or not parts else None
+    fits_sets = split if coverage is not None or not gate_photos else None
     with counting(_images(loaded, fits_sets), "Classifying") as advance:
         written = add(
             bundle, loaded, fits_sets, coverage=COVERAGE if coverage is None else coverage, parts=parts, advance=advance
@@ -97,14 +100,18 @@ def _fitted_gate(loaded: Loaded, split: Path, photos: Path, *, masks: Path, extr
     from dermalens.cli.progress import counting
 
     with needing("train", "Fitting a gate"):
+        from dermalens.core.bundle import held_out_fold
         from dermalens.data.index import read_index
+        from dermalens.data.leaks import check_apart
         from dermalens.data.split import read_split
         from dermalens.evaluate.record import check_own_split
         from dermalens.export.gate import fit_gate
         from dermalens.export.gate_pictures import GateData, most_pictures
         from dermalens.predict.classifier import Classifier, open_sessions
     check_own_split(loaded, split)
-    data = GateData(read_split(split), photos, masks, tuple(read_index(extra)) if extra else ())
+    known, others = read_split(split), tuple(read_index(extra)) if extra else ()
+    check_apart(others, known.rows)
+    data = GateData(known, photos, masks, others, fold=held_out_fold(loaded.manifest))
     with counting(most_pictures(data), "Looking at pictures") as advance:
         return fit_gate(Classifier(loaded, open_sessions(loaded)), data, advance=advance)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from pathlib import Path
 from typing import Final
@@ -47,3 +48,21 @@ def sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def has_locks() -> bool:
+    """Whether this system has the lock of `is_held_by_another`; Windows has not."""
+    return importlib.util.find_spec("fcntl") is not None
+
+
+def is_held_by_another(handle: int) -> bool:
+    """Whether another process holds the lock of an open file; otherwise it is ours until the file is closed."""
+    import fcntl
+
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # such as ENOLCK of a network file system
+        return False
+    return False

@@ -49,8 +49,10 @@ class Pair:
 
     @property
     def across_parts(self) -> bool:
-        """Whether one side of the split gives away the other."""
-        return bool(self.first.part and self.second.part) and self.first.part != self.second.part
+        """Whether one side of the split, a part or a fold, gives away the other."""
+        first, second = self.first, self.second
+        parts_differ = bool(first.part and second.part) and first.part != second.part
+        return parts_differ or (None not in (first.fold, second.fold) and first.fold != second.fold)
 
 
 def exact_pairs(fingerprints: Sequence[Fingerprint]) -> list[Pair]:

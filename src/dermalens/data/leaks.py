@@ -53,6 +53,29 @@ def leaking_lesions(rows: Iterable[Row]) -> dict[str, set[str]]:
     return dict(sorted(leaks.items()))
 
 
+def check_apart(extra: Sequence[Row], known: Sequence[Row]) -> None:
+    """Refuse extra images that a split has already, or that show a lesion of its val or test part.
+
+    Raises:
+        DataError: names up to five images or lesions.
+    """
+    check_not_in(known, extra)
+    learned = (replace(row, part="train", fold=None) for row in extra)
+    check_no_leak([*learned, *(replace(row, fold=None) for row in known)])
+
+
+def check_not_in(known: Sequence[Row], extra: Sequence[Row]) -> None:
+    """Refuse extra images that a split has already.
+
+    Raises:
+        DataError: names up to five.
+    """
+    taken = {row.image_id for row in known}
+    doubled = [row.image_id for row in extra if row.image_id in taken]
+    if doubled:
+        raise DataError(f"{len(doubled)} extra image(s) are already in the split: {name_some(doubled)}. Remove them.")
+
+
 def check_no_leak(rows: Iterable[Row]) -> None:
     """Refuse rows in which a lesion stands on two sides.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Literal
 
@@ -20,6 +21,9 @@ Method = Literal["none", "temperature", "vector"]
 
 VECTOR_PENALTY = 0.01
 """Keeps the scale and shift of classes with a dozen images near those of the others."""
+
+LARGEST_LOG_SCALE = math.log(20)
+"""Of a temperature, either way: where all validation images are right no finite one would be the best."""
 
 CLINIC = 0.05
 """Malignant share at which shifted probabilities are right in the mean: between those of practices and clinics."""
@@ -51,11 +55,17 @@ def fit_temperature(logits: Logits, labels: Labels, log_shares: NDArray[np.float
     """
 
     def loss(parameters: NDArray[np.float64]) -> float:
-        return _negative_log_likelihood(np.exp(parameters[0]) * logits + parameters[1] * log_shares, labels)
+        scale = np.exp(np.clip(parameters[0], -LARGEST_LOG_SCALE, LARGEST_LOG_SCALE))
+        return _negative_log_likelihood(scale * logits + parameters[1] * log_shares, labels)
 
     weight = minimize(loss, np.zeros(2), method="Nelder-Mead").x[1]
     shift = (weight - correction) * log_shares
-    fixed = minimize_scalar(lambda scale: _negative_log_likelihood(np.exp(scale) * logits + shift, labels))
+    fixed = minimize_scalar(
+        lambda scale: _negative_log_likelihood(np.exp(scale) * logits + shift, labels),
+        bounds=(-LARGEST_LOG_SCALE, LARGEST_LOG_SCALE),
+        method="bounded",
+        options={"xatol": 1e-8},
+    )
     return _calibration("temperature", np.full(logits.shape[1], np.exp(fixed.x)), shift, len(labels))
 
 

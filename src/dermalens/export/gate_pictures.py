@@ -68,11 +68,23 @@ class GateData:
     extra: tuple[Row, ...] = ()
     """Lesion images of other sources."""
     counts: Counts = Counts()
+    fold: int | None = None
+    """The fold that was held out of the training of the bundle; None for the val part."""
+
+    def rows(self, part: str) -> Sequence[Row]:
+        """Images of a part as the bundle knew them: `train` it has learned, `val` and `test` it has not."""
+        if self.fold is None or part not in ("train", "val"):
+            return self.split.part(part)
+        judged = self.split.held_out(self.fold)
+        if part == "val":
+            return judged
+        apart = {row.image_id for row in judged}
+        return [row for row in (*self.split.part("train"), *self.split.part("val")) if row.image_id not in apart]
 
 
 def lesions_for_fitting(data: GateData, spec: PreprocessSpec) -> Pictures:
     """Lesion images of the train part and of other sources, each fourth as another camera would show it."""
-    rows = [*spread(data.split.part("train"), data.counts.lesions), *spread(data.extra, data.counts.extra)]
+    rows = [*spread(data.rows("train"), data.counts.lesions), *spread(data.extra, data.counts.extra)]
     for number, row in enumerate(rows):
         square = read_square(row, spec)
         yield other_camera(square, number) if number % EVERY_CAMERA == 0 else square
@@ -87,11 +99,11 @@ def others_for_fitting(data: GateData, spec: PreprocessSpec) -> Pictures:
     for kind in sorted(set(DRAWN) - UNSEEN):
         for number in range(data.counts.drawings):
             yield drawn(kind, number, spec.side_pixels)
-    lesions = data.split.part("train")
+    lesions = data.rows("train")
     for files in photo_kinds(data.photos).values():
         for number, file in enumerate(file for file in files if is_for_fitting(file.name)):
             yield from photo_and_derived(_opened(file, spec), lesions[number % len(lesions)], spec, seed=number)
-    yield from skin_of(data.split.part("train"), data, spec)
+    yield from skin_of(data.rows("train"), data, spec)
 
 
 def photo_and_derived(picture: Image.Image, lesion: Row, spec: PreprocessSpec, *, seed: int) -> Pictures:
@@ -112,9 +124,9 @@ def held_out(data: GateData, spec: PreprocessSpec, *, part: str = "val") -> Mapp
         for kind, files in photo_kinds(data.photos).items()
     }
     return {
-        LESIONS: (read_square(row, spec) for row in data.split.part(part)),
+        LESIONS: (read_square(row, spec) for row in data.rows(part)),
         **{kind: (preprocess(_opened(file, spec), spec) for file in files) for kind, files in photos.items()},
-        "bare_skin": skin_of(data.split.part(part), data, spec),
+        "bare_skin": skin_of(data.rows(part), data, spec),
         "drawn": _drawings(set(DRAWN) - UNSEEN, data, spec),
         "drawn_unseen": _drawings(set(UNSEEN), data, spec),
     }
@@ -122,7 +134,7 @@ def held_out(data: GateData, spec: PreprocessSpec, *, part: str = "val") -> Mapp
 
 def most_pictures(data: GateData) -> int:
     """How many pictures a fit looks at, if every image has room for bare skin."""
-    train, val = (len(data.split.part(part)) for part in ("train", "val"))
+    train, val = (len(data.rows(part)) for part in ("train", "val"))
     counts, files = data.counts, [file.name for files in photo_kinds(data.photos).values() for file in files]
     fitting = sum(is_for_fitting(name) for name in files)
     lesions = min(counts.lesions, train) + min(counts.extra, len(data.extra)) + val

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -66,13 +65,11 @@ def export_mean(folders: Sequence[Path], target: Path, options: ExportOptions) -
 
 
 def _named(runs: Sequence[Run]) -> dict[str, Run]:
-    """Runs by the name of their recipe; a second one of the same name is NAME_2."""
+    """Runs by the name of their recipe; a second one of the same name is NAME_2, or the next that is free."""
     named: dict[str, Run] = {}
-    seen: Counter[str] = Counter()
     for run in runs:
-        name = run.recipe.name
-        seen[name] += 1
-        named[name if seen[name] == 1 else f"{name}_{seen[name]}"] = run
+        names = (run.recipe.name, *(f"{run.recipe.name}_{number}" for number in range(2, len(runs) + 2)))
+        named[next(name for name in names if name not in named)] = run
     return named
 
 
@@ -103,9 +100,15 @@ def _traits(run: Run, sides_may_differ: bool) -> dict[str, str]:
     return {
         "the classes": " ".join(recipe.classes),
         "the split": str(run.notes.get("split_sha256"))[:12],
-        "the held-out part": "val" if recipe.data.fold is None else f"fold {recipe.data.fold}",
+        "the held-out part": _held_out(run),
         "the preprocessing": " ".join(f"{key}={value}" for key, value in spec.items()),
     }
+
+
+def _held_out(run: Run) -> str:
+    """Where images were held out of the training; the folds of a split can be drawn anew while its parts stay."""
+    fold = run.recipe.data.fold
+    return "val" if fold is None else f"fold {fold} of the folds {str(run.notes.get('folds_sha256'))[:12]}"
 
 
 def _combiner(folder: Path, notes: EnsembleNotes) -> Combiner:

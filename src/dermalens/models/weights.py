@@ -56,7 +56,9 @@ def read_state(source: Path) -> dict[str, Tensor]:
     try:
         is_safe = source.suffix == ".safetensors"
         state = load_file(source) if is_safe else torch.load(source, map_location="cpu", weights_only=True)
-    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError) as error:
+    except OSError as error:
+        raise RecipeError(f"{source} cannot be read ({error.strerror}).") from error
+    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, LookupError, ValueError) as error:
         raise RecipeError(f"{source} is not a readable file of tensors (.pth, .ckpt, .safetensors).") from error
     network = state.get("state_dict") if isinstance(state, dict) else None
     if isinstance(network, dict):

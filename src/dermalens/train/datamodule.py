@@ -23,7 +23,7 @@ from dermalens.core.errors import DataError, name_some
 from dermalens.core.spec import PreprocessSpec
 from dermalens.core.taxonomy import class_of
 from dermalens.data.index import Row, read_index
-from dermalens.data.leaks import check_no_leak
+from dermalens.data.leaks import check_no_leak, check_not_in
 from dermalens.data.split import check_ids, folds_sha256, read_split
 from dermalens.train.decoded import Squares, keep_decoded, open_decoded
 from dermalens.train.recipe import Recipe
@@ -233,10 +233,7 @@ def side_at(recipe: Recipe, epoch: int) -> int:
 
 def _extra_rows(recipe: Recipe, known: Sequence[Row]) -> list[Row]:
     rows = [row for source in recipe.data.extra for row in read_index(Path(source))]
-    taken = {row.image_id for row in known}
-    doubled = [row.image_id for row in rows if row.image_id in taken]
-    if doubled:
-        raise DataError(f"{len(doubled)} extra image(s) are already in the split: {name_some(doubled)}. Remove them.")
+    check_not_in(known, rows)
     check_ids(rows)
     return rows
 

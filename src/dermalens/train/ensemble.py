@@ -104,7 +104,8 @@ def _begin(recipe: EnsembleRecipe, folder: Path, *, resume: bool) -> tuple[int, 
         if not _is_complete(folder, name, folds):
             with _of_member(name):
                 _check_network(recipe, name)
-    _write_notes(recipe, split.sha256, folds, started, folder)
+    with plain_failures(None, folder):
+        _write_notes(recipe, split.sha256, folds, started, folder)
     return folds
 
 

@@ -42,12 +42,13 @@ def plain_failures(recipe: Recipe | None, folder: Path) -> Iterator[None]:
     except SystemExit as error:  # Lightning's form of Ctrl-C and SIGTERM
         raise StoppedError(f"Training was stopped from outside. {_what_is_kept(folder)}") from error
     except FloatingPointError as error:  # the network's own: a loss that is no number
-        raise TrainingError(f"{error} {_what_is_kept(folder)}") from error
+        raise TrainingError(f"{error} {_where_to_go_on(folder)}") from error
     except (RuntimeError, OSError, MemoryError) as error:
         line = explain(error, recipe, folder)
         if line is None:
             raise
-        raise TrainingError(f"{line} {_what_is_kept(folder)}") from error
+        kept = _where_to_go_on(folder) if recipe and _is_out_of_memory(error) else _what_is_kept(folder)
+        raise TrainingError(f"{line} {kept}") from error
 
 
 def explain(error: Exception, recipe: Recipe | None, folder: Path) -> str | None:
@@ -55,7 +56,7 @@ def explain(error: Exception, recipe: Recipe | None, folder: Path) -> str | None
     text = str(error)
     if isinstance(error, OSError):
         return _disk_line(error, folder)
-    if isinstance(error, (torch.OutOfMemoryError, MemoryError)) or any(part in text for part in _CPU_OUT_OF_MEMORY):
+    if _is_out_of_memory(error):
         return f"Out of memory: {_smaller(recipe)}" if recipe else "Out of memory: this machine has too little for it."
     if isinstance(error, ShortenTraceback):  # by the compiler, or by a GPU that it cannot compile for
         inner = getattr(error, "inner_exception", error)
@@ -67,9 +68,14 @@ def explain(error: Exception, recipe: Recipe | None, folder: Path) -> str | None
     if recipe and text.startswith("DataLoader worker"):
         return (
             "A worker that loads images was killed, most often because memory ran out: lower data.workers "
-            f"({recipe.data.workers} now) or trainer.batch_size ({recipe.trainer.batch_size} now)."
+            f"({recipe.data.workers} now)."
         )
     return None
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    is_said = any(part in str(error) for part in _CPU_OUT_OF_MEMORY)
+    return is_said or isinstance(error, (torch.OutOfMemoryError, MemoryError))
 
 
 def _disk_line(error: OSError, folder: Path) -> str | None:
@@ -87,6 +93,16 @@ def _smaller(recipe: Recipe) -> str:
     return (
         f"trainer.batch_size {size} is too much for this machine. Try trainer.batch_size={half} with "
         f"trainer.accumulate={accumulate * -(-size // half)}, which learns from as many images a step."
+    )
+
+
+def _where_to_go_on(folder: Path) -> str:
+    """After a failure that the same recipe would meet again: a changed recipe is another run."""
+    if not _is_file(folder / BEST):
+        return _what_is_kept(folder)
+    return (
+        f"{folder / BEST} is intact: a run with the changed recipe may begin with it (another --out, --set "
+        f"model.weights={folder / BEST})."
     )
 
 
@@ -125,6 +141,11 @@ def check_machine(recipe: Recipe) -> None:
         raise TrainingError(
             f"{started} process(es) were started by torchrun or Slurm, the recipe asks for {together} (trainer.devices "
             f"{wanted} x trainer.nodes {recipe.trainer.nodes}): set these to what was started."
+        )
+    if recipe.trainer.nodes > 1 and started is None:
+        raise TrainingError(
+            f"trainer.nodes is {recipe.trainer.nodes}, and this process was started neither by torchrun nor by Slurm: "
+            "it would wait for the others in vain. Start it with torchrun on every node, or set trainer.nodes=1."
         )
     if together > 1 and hasattr(sys, "ps1"):
         raise TrainingError(

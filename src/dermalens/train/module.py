@@ -41,6 +41,7 @@ class LesionModule(lightning.LightningModule):
             weight=class_weights(train_counts, balance.weight_power), label_smoothing=recipe.optimizer.label_smoothing
         )
         self.val_loss = nn.CrossEntropyLoss()
+        self._is_sound = torch.tensor(True)
         self.recall = MulticlassRecall(classes, average="macro")
         self.auc = MulticlassAUROC(classes, average="macro")
         self._forward: tuple[Any, ...] = ()  # a tuple, so that the compiled network is not a second submodule
@@ -88,12 +89,22 @@ class LesionModule(lightning.LightningModule):
     def validation_step(self, batch: tuple[Tensor, Tensor], _: int) -> None:
         images, labels = batch
         logits = self(images).float()
-        self.log("val_loss", self.val_loss(logits, labels), sync_dist=True)
+        loss = self.val_loss(logits, labels)
+        self._is_sound = self._is_sound & torch.isfinite(loss)
+        self.log("val_loss", loss, sync_dist=True)
         adjusted = logits - self.recipe.balance.logit_adjustment * self.log_prior
         self.recall.update(adjusted, labels)
         self.auc.update(logits.softmax(1), labels)
 
+    def on_validation_epoch_start(self) -> None:
+        self._is_sound = torch.tensor(True, device=self.device)
+
     def on_validation_epoch_end(self) -> None:
+        if not bool(self._is_sound):  # the last step of the epoch broke the weights; no checkpoint has them yet
+            raise FloatingPointError(
+                f"The validation loss of epoch {self.current_epoch} is no number. Lower optimizer.lr or set "
+                "optimizer.gradient_clip."
+            )
         self.log(MONITOR, self.recall.compute())
         self.log("val_macro_auc", self.auc.compute())
         self.recall.reset()

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from dermalens.core.errors import RecipeError
 from dermalens.core.spec import PreprocessSpec
-from dermalens.core.taxonomy import CLASSES, needed_order
+from dermalens.core.taxonomy import CLASSES, malignant_of, needed_order
 from dermalens.transforms.augment_spec import Augment
 
 
@@ -173,6 +173,15 @@ class Recipe(_Part):
             raise ValueError("optimizer.warmup_epochs must be less than trainer.epochs")
         if trainer.precision == "16-mixed" and trainer.accelerator == "cpu":
             raise ValueError('trainer.precision "16-mixed" needs a GPU: use "bf16-mixed" or "32-true"')
+        return self
+
+    @model_validator(mode="after")
+    def _fits_a_bundle(self) -> Recipe:
+        if self.name in ("gate", "outline"):
+            raise ValueError(f"name may not be {self.name}, which a bundle calls another graph")
+        malignant = malignant_of(self.classes)
+        if not malignant or len(malignant) == len(self.classes):
+            raise ValueError("classes needs at least one that is malignant and one that is not")
         return self
 
     @model_validator(mode="after")

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import logging
+import os
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import lightning
 import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping, EMAWeightAveraging, ProgressBar
 
 from dermalens.core.errors import TrainingError
+from dermalens.core.files import has_locks, is_held_by_another
 from dermalens.train.checkpoint import BEST, LAST, MONITOR, AtomicCheckpointIO, checkpoint_callbacks
 from dermalens.train.curves import CURVES, draw_curves
 from dermalens.train.datamodule import LesionData
@@ -23,6 +26,9 @@ from dermalens.train.module import LesionModule
 from dermalens.train.notes import check_same_run, finish_notes, read_notes, start_notes
 from dermalens.train.processes import is_first_process
 from dermalens.train.recipe import Recipe
+
+LOCK: Final = ".lock"
+"""Held by the process that trains in a folder; the empty file stays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +101,33 @@ def _fit(recipe: Recipe, folder: Path, data: LesionData, callbacks: Sequence[Cal
     folder.mkdir(parents=True, exist_ok=True)
     log = EpochLog(folder)
     trainer = build_trainer(recipe, folder, [log, *callbacks])  # knows which process this is
-    if trainer.is_global_zero:
-        start_notes(recipe, data, folder)
-    last = folder / LAST
-    trainer.fit(module, data, ckpt_path=str(last) if last.exists() else None, weights_only=True)
-    if trainer.is_global_zero:
-        draw_curves(log.records, folder / CURVES)
-        finish_notes(log.records, trainer.strategy.root_device, folder)
+    with _alone_in(folder) if trainer.is_global_zero else nullcontext():
+        if trainer.is_global_zero:
+            start_notes(recipe, data, folder)
+        last = folder / LAST
+        trainer.fit(module, data, ckpt_path=str(last) if last.exists() else None, weights_only=True)
+        if trainer.is_global_zero:
+            draw_curves(log.records, folder / CURVES)
+            finish_notes(log.records, trainer.strategy.root_device, folder)
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Keeps a second training out of a run folder on this machine, where each would replace the other's checkpoints.
+
+    Raises:
+        TrainingError: another process trains there.
+    """
+    if not has_locks():
+        yield
+        return
+    handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        if is_held_by_another(handle):
+            raise TrainingError(f"Another process trains in {folder}. Wait for it, or choose another --out.")
+        yield
+    finally:
+        os.close(handle)
 
 
 def build_trainer(recipe: Recipe, folder: Path, callbacks: Sequence[Callback]) -> lightning.Trainer:

@@ -49,7 +49,7 @@ def read(path: Path) -> Listing:
             image_id=record["image_id"],
             path=str(files.get(record["image_id"], folder / f"{record['image_id']}.jpg").absolute()),
             label=record["dx"].lower(),
-            lesion_id=record["lesion_id"] or record["image_id"],
+            lesion_id=record["lesion_id"] if known(record["lesion_id"]) else record["image_id"],
             age_years=age_years(record["age"]),
             sex=known(record["sex"]),
             site=known(record["localization"]),
