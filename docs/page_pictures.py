@@ -27,6 +27,8 @@ OUT = ROOT / "docs" / "figures" / "pages"
 EXAMPLES = ROOT / "docs" / "examples"
 DESKTOP: ViewportSize = {"width": 1200, "height": 900}
 PHONE: ViewportSize = {"width": 360, "height": 740}
+KEPT = {"drawn_mole.jpg": "2026-03-02", "drawn_irregular.jpg": ""}
+"""Images of one lesion and the days on which they were taken; the last one is of the day of the pictures."""
 
 
 def main() -> None:
@@ -39,7 +41,7 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
         with _page(browser, address) as page:
             _classify(page, "classify", "answer")
-            cases = [_keep(page, name) for name in ("drawn_mole.jpg", "drawn_irregular.jpg")]
+            cases = [_keep(page, name, day) for name, day in KEPT.items()]
             _take(page, cases[-1], "case")
             page.get_by_role("link", name="left forearm 1").first.click()
             _save(page, "comparison")
@@ -65,12 +67,13 @@ def _classify(page: Page, before: str, after: str) -> None:
     _save(page, after)
 
 
-def _keep(page: Page, name: str) -> str:
+def _keep(page: Page, name: str, day: str) -> str:
     page.goto("/")
     page.set_input_files("#image", EXAMPLES / name)
     page.check("#keep")
     page.click(".keep-more summary")
     page.fill("#lesion", "left forearm 1")
+    page.fill("#taken_on", day)
     page.click("#send")
     return str(page.get_by_role("link", name="Open the case").get_attribute("href"))
 
