@@ -25,7 +25,7 @@ BROAD = {"Exception", "BaseException"}
 TORCH = ("torch", "torchvision", "timm", "lightning", "pytorch_lightning", "torchmetrics", "onnx", "onnxscript")
 SERVING = ("alembic", "babel", "fastapi", "fpdf", "jinja2", "sqlalchemy", "starlette", "structlog", "uvicorn")
 EXTRAS = (*TORCH, *SERVING, "cv2", "fsspec", "gradio", "matplotlib", "pyarrow", "ray", "scipy", "sklearn")
-WITH_TORCH = ("models", "train", "export", "transforms.augment", "evaluate.gradcam")
+WITH_TORCH = ("models", "train", "export", "transforms.augment", "transforms.augment_covers", "evaluate.gradcam")
 """Parts of the package that may import torch; everything else must do without."""
 WITH_EXTRAS = (*WITH_TORCH, "evaluate", "records", "serve")
 

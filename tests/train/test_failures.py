@@ -123,7 +123,7 @@ def test_weights_that_break_in_the_last_step_of_an_epoch_reach_no_checkpoint(mak
 def test_a_second_process_does_not_train_in_the_same_folder(make_recipe, tmp_path):
     run = tmp_path / "run"
     run.mkdir()
-    script = f"import fcntl, sys; file = open({str(run / LOCK)!r}, 'w'); fcntl.flock(file, 2); print(1); input()"
+    script = f"import fcntl, sys; file = open({str(run / LOCK)!r}, 'w'); fcntl.lockf(file, 2); print(1); input()"
     with subprocess.Popen([sys.executable, "-uc", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         assert other.stdout.readline() == b"1\n"
         with pytest.raises(TrainingError, match="Another process trains in .*run. Wait for it, or"):

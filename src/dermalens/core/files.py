@@ -55,13 +55,18 @@ def has_locks() -> bool:
     return importlib.util.find_spec("fcntl") is not None
 
 
-def is_held_by_another(handle: int) -> bool:
-    """Whether another process holds the lock of an open file; otherwise it is ours until the file is closed."""
+def is_held_by_another(handle: int, *, with_forks: bool = True) -> bool:
+    """Whether another process holds the lock of an open file; otherwise it is ours until the file is closed.
+
+    `with_forks`: processes that are forked from this one hold it too, even when this one was killed. Holders with and
+    without forks do not see each other.
+    """
     import fcntl
 
+    lock = fcntl.flock if with_forks else fcntl.lockf
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+        lock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):  # POSIX allows either
         return True
     except OSError:  # such as ENOLCK of a network file system
         return False

@@ -123,7 +123,7 @@ def _alone_in(folder: Path) -> Iterator[None]:
         return
     handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        if is_held_by_another(handle):
+        if is_held_by_another(handle, with_forks=False):  # workers outlive a killed run for seconds
             raise TrainingError(f"Another process trains in {folder}. Wait for it, or choose another --out.")
         yield
     finally:
