@@ -19,9 +19,9 @@ SMOKE = Path(__file__).parents[2] / "recipes" / "smoke.toml"
 MakeRecipe = Callable[..., Recipe]
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def _one_thread() -> Iterator[None]:
-    """The same sums in the same order every time, and no fight for the cores."""
+    """The same sums in the same order every time, in what a module shares too, and no fight for the cores."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

@@ -280,10 +280,14 @@ def test_a_run_is_neither_overwritten_nor_resumed_with_another_recipe(make_recip
         train(make_recipe(["trainer.epochs=2", "optimizer.lr=0.1"]), run, resume=True)
     other = tmp_path / "split.csv"
     write_split([row for row in read_index(split_file) if row.image_id != "nv_0"], other, seed=0)
-    with pytest.raises(TrainingError, match=r"data\.split"):
+    with pytest.raises(TrainingError, match=r"on other data than .*split_sha256 differs"):
         train(make_recipe(["trainer.epochs=1", f"data.split='{other}'"]), run, resume=True)
+    moved = tmp_path / "moved" / "split.csv"
+    moved.parent.mkdir()
+    write_split(read_index(split_file), moved, seed=0)
     before = (run / "last.ckpt").stat().st_mtime_ns
-    assert train(make_recipe(["trainer.epochs=1", "data.workers=1"]), run, resume=True) == done
+    elsewhere = ["trainer.epochs=1", "data.workers=1", f"data.split='{moved}'"]
+    assert train(make_recipe(elsewhere), run, resume=True) == done
     assert (run / "last.ckpt").stat().st_mtime_ns == before
     assert read_notes(run)["training"]["best_epoch"] == 0
     assert read_notes(run)["training"]["epochs"] == 1

@@ -24,9 +24,10 @@ from dermalens.train.epochs import EpochRecord, best_record
 from dermalens.train.recipe import Recipe
 
 NOTES = "run.json"
-MAY_DIFFER = ("data.workers", "data.decoded", "trainer.accelerator", "trainer.compile")
-"""Keys of a recipe that a resumed run may change: they say where it runs, not what it learns. The number of devices is
-none of them: with it the images of a step change, and so the steps of the schedule and the reach of the average."""
+MAY_DIFFER = ("data.split", "data.extra", "data.workers", "data.decoded", "trainer.accelerator", "trainer.compile")
+"""Keys of a recipe that a resumed run may change: they say where it runs and where the data lies, not what it learns;
+the data itself is compared by its hashes. The number of devices is none of them: with it the images of a step change,
+and so the steps of the schedule and the reach of the average."""
 
 
 def start_notes(recipe: Recipe, data: LesionData, folder: Path) -> None:
