@@ -85,6 +85,15 @@ def _once(text: str, words: dict[str, str]) -> str:
     return text if known_before is None else known_before
 
 
+def lesion_of(lesion_id: str, image_id: str) -> str:
+    """The id of an image's lesion; one that is not known is a lesion of its own.
+
+    >>> lesion_of("HAM_1", "ISIC_1"), lesion_of("NA", "ISIC_1")
+    ('HAM_1', 'ISIC_1')
+    """
+    return lesion_id if known(lesion_id) else image_id
+
+
 def known(text: str) -> str:
     """The text in lower case, or "" where it is one of the words for "not known".
 

@@ -98,9 +98,9 @@ class Case:
 
         The moment in which the case was kept; noon where another day was stated.
         """
-        if self.taken_on is None or self.taken_on == self.created.astimezone().date():
+        if self.day == self.created.astimezone().date():
             return self.created
-        return datetime.combine(self.taken_on, time(12), UTC)
+        return datetime.combine(self.day, time(12), UTC)
 
     @property
     def decision(self) -> str:

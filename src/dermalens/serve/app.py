@@ -62,14 +62,14 @@ def create_app(service: Service, *, logger: FilteringBoundLogger | None = None) 
     app.include_router(health.router)
     app.include_router(api.router)
     app.include_router(docs_router())
-    page = _include_pages(app)
-    add_handlers(app, page)
+    show = shown_by(_include_pages(app))
+    add_handlers(app, show)
     app.mount("/static", StaticFiles(directory=STATIC, check_dir=False), name="static")
-    app.add_middleware(OriginCheck, show=shown_by(page), refused=running.telemetry.refused)
+    app.add_middleware(OriginCheck, show=show, refused=running.telemetry.refused)
     app.add_middleware(
         BodyLimit,
         limit_of=_limit_of(service.settings),
-        show=shown_by(page),
+        show=show,
         is_closing=lambda: running.pool.is_draining,
         refused=running.telemetry.refused,
     )

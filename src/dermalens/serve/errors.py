@@ -23,27 +23,30 @@ CLIENT_CLOSED_REQUEST = 499
 
 
 def shown_by(page: Show | None) -> Show:
-    """How a refusal is answered: by `page` to a reader of the page, as a problem to everybody else."""
+    """How a refusal is answered: by `page` to a reader of the page, as a problem to everybody else.
+
+    A reader without a key is led to where one is asked for.
+    """
 
     async def show(request: Request, refusal: Refusal) -> Response:
         request.state.problem = refusal.slug
-        return await page(request, refusal) if page and _is_for_reader(request) else problem_response(refusal)
+        if not _is_for_reader(request):
+            return problem_response(refusal)
+        if refusal.slug == "unauthenticated":
+            return RedirectResponse(f"/sign-in?next={quote(_after_sign_in(request))}", HTTPStatus.SEE_OTHER)
+        return await page(request, refusal) if page else problem_response(refusal)
 
     return show
 
 
-def add_handlers(app: FastAPI, page: Show | None) -> None:
-    """Translate what is raised; `page` shows a refusal to a reader of the page."""
-    show = shown_by(page)
+def add_handlers(app: FastAPI, show: Show) -> None:
+    """Translate what is raised; `show` answers with a refusal."""
 
     async def refuse(request: Request, refusal: Refusal) -> Response:
         if refusal.slug != "too-large":  # which the middleware counts
             running_of(request).telemetry.refused(refusal.slug)
-        request.state.problem = refusal.slug
         if refusal.slug == "records-unavailable":
             request.state.error = str(refusal.__cause__ or refusal)  # the operator mends it; nothing of the request
-        if refusal.slug == "unauthenticated" and _is_for_reader(request):
-            return RedirectResponse(f"/sign-in?next={quote(_after_sign_in(request))}", HTTPStatus.SEE_OTHER)
         return await show(request, refusal)
 
     async def on_refusal(request: Request, error: Exception) -> Response:

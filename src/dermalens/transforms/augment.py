@@ -71,9 +71,9 @@ def augment(squares: Tensor, draws: Draws, spec: Augment, side_pixels: int) -> T
     if spec.brightness or spec.contrast or spec.saturation or spec.hue or spec.channel_gain:
         images = _recoloured(images, *colours_of(draws, spec))
     if hairy := chosen(draws, Draw.HAIR, spec.hair_probability):
-        _change(images, hairy, lambda some: _haired(some, draws[hairy], spec))
+        _change(images, hairy, lambda some: _haired(some, draws[hairy, Draw.HAIR_SEED], spec))
     if wet := chosen(draws, Draw.BUBBLES, spec.bubble_probability):
-        _change(images, wet, lambda some: _bubbled(some, draws[wet], spec))
+        _change(images, wet, lambda some: _bubbled(some, draws[wet, Draw.BUBBLES_SEED], spec))
     if blurred := chosen(draws, Draw.BLUR, spec.blur_probability):
         _change(images, blurred, lambda some: _blurred(some, blur_kernels(draws[blurred], spec)))
     if moved := chosen(draws, Draw.MOTION, spec.motion_probability):
@@ -115,16 +115,17 @@ def _recoloured(images: Tensor, matrices: Numbers, grey_shares: Numbers) -> Tens
     return torch.baddbmm(added[:, :, None], _like(matrices, images), images.flatten(2)).clamp_(0, 1).view_as(images)
 
 
-def _haired(images: Tensor, draws: Draws, spec: Augment) -> Tensor:
-    seeds = (seed_of(row, Draw.HAIR_SEED) for row in draws)
-    return torch.stack([haired(one, hairs_of(seed, spec.hair_count)) for one, seed in zip(images, seeds, strict=True)])
+def _haired(images: Tensor, seeds: Numbers, spec: Augment) -> Tensor:
+    return _covered(images, seeds, lambda one, seed: haired(one, hairs_of(seed, spec.hair_count)))
 
 
-def _bubbled(images: Tensor, draws: Draws, spec: Augment) -> Tensor:
-    seeds = (seed_of(row, Draw.BUBBLES_SEED) for row in draws)
-    return torch.stack(
-        [bubbled(one, bubbles_of(seed, spec.bubble_count)) for one, seed in zip(images, seeds, strict=True)]
-    )
+def _bubbled(images: Tensor, seeds: Numbers, spec: Augment) -> Tensor:
+    return _covered(images, seeds, lambda one, seed: bubbled(one, bubbles_of(seed, spec.bubble_count)))
+
+
+def _covered(images: Tensor, seeds: Numbers, cover: Callable[[Tensor, int], Tensor]) -> Tensor:
+    """Each image [3, S, S] with what its seed lays on it."""
+    return torch.stack([cover(one, seed_of(share)) for one, share in zip(images, seeds, strict=True)])
 
 
 def _blurred(images: Tensor, kernels: Numbers) -> Tensor:
@@ -156,8 +157,8 @@ def _coarse(images: Tensor, sides: list[int]) -> Tensor:
 
 def _noisy(images: Tensor, draws: Draws, spec: Augment) -> Tensor:
     noise = torch.empty_like(images)
-    for one, row, sigma in zip(noise, draws, noise_sigmas(draws, spec), strict=True):
-        generator = torch.Generator(images.device).manual_seed(seed_of(row, Draw.NOISE_SEED))
+    for one, share, sigma in zip(noise, draws[:, Draw.NOISE_SEED], noise_sigmas(draws, spec), strict=True):
+        generator = torch.Generator(images.device).manual_seed(seed_of(share))
         one.normal_(0, float(sigma), generator=generator)
     return (images + noise).clamp_(0, 1)
 

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-Numbers = NDArray[np.float64]
+from dermalens.transforms.augment_draws import Numbers
 
 HALF_LENGTHS: Final = (0.1, 0.8)
 HALF_WIDTHS: Final = (0.0015, 0.007)

@@ -144,9 +144,9 @@ def noise_sigmas(draws: Draws, spec: Augment) -> Numbers:
     return _between(*spec.noise_sigma, draws[:, Draw.NOISE_SIGMA])
 
 
-def seed_of(draws: Draws, column: Draw) -> int:
-    """A seed of an image, from its draws [D]."""
-    return int(draws[column] * 2**53)
+def seed_of(share: float) -> int:
+    """A seed from a draw."""
+    return int(share * 2**53)
 
 
 def coarse_sides(draws: Draws, spec: Augment, side_pixels: int) -> list[int]:

@@ -12,7 +12,7 @@ from dermalens.core.errors import DataError
 from dermalens.data.check import Listing, check_ages
 from dermalens.data.files import images_beside, what_is_in
 from dermalens.data.index import Row
-from dermalens.data.tables import age_years, known, read_table
+from dermalens.data.tables import age_years, known, lesion_of, read_table
 
 LOOKS_LIKE = "HAM10000_metadata.csv beside HAM10000_images_part_1 and _part_2, or beside one folder images"
 COLUMNS = ("lesion_id", "image_id", "dx", "age", "sex", "localization")
@@ -49,7 +49,7 @@ def read(path: Path) -> Listing:
             image_id=record["image_id"],
             path=str(files.get(record["image_id"], folder / f"{record['image_id']}.jpg").absolute()),
             label=record["dx"].lower(),
-            lesion_id=record["lesion_id"] if known(record["lesion_id"]) else record["image_id"],
+            lesion_id=lesion_of(record["lesion_id"], record["image_id"]),
             age_years=age_years(record["age"]),
             sex=known(record["sex"]),
             site=known(record["localization"]),

@@ -15,7 +15,7 @@ from dermalens.core.taxonomy import CLASSES
 from dermalens.data.check import Listing
 from dermalens.data.files import by_stem, images_under, what_is_in
 from dermalens.data.index import Row
-from dermalens.data.tables import header_of, known, read_table
+from dermalens.data.tables import header_of, lesion_of, read_table
 
 LOOKS_LIKE = (
     "ISIC2018_Task3_Training_Input beside ISIC2018_Task3_Training_GroundTruth.csv "
@@ -46,8 +46,7 @@ def read(path: Path) -> Listing:
         for record in read_table(truth).records:
             image_id = record["image"]
             file = files.get(image_id, truth.parent / f"{image_id}.jpg")
-            lesion_id = lesions.get(image_id, "")
-            lesion_id = lesion_id if known(lesion_id) else image_id
+            lesion_id = lesion_of(lesions.get(image_id, ""), image_id)
             rows.append(Row(image_id, str(file.absolute()), _label(record), lesion_id, source="ISIC2018", part=part))
     return Listing(tuple(rows))
 

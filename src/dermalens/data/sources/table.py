@@ -15,7 +15,7 @@ from dermalens.core.errors import DataError, name_some
 from dermalens.data.check import Listing, check_ages
 from dermalens.data.files import image_ids, images_beside, what_is_in
 from dermalens.data.index import Row
-from dermalens.data.tables import age_years, header_of, known, read_table
+from dermalens.data.tables import age_years, header_of, known, lesion_of, read_table
 
 SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "image": ("path", "filename", "image", "image_id"),
@@ -92,7 +92,7 @@ def _row(cell: Mapping[str, str], name: str, folder: Path, find: Callable[[str],
         image_id=image_id,
         path=find(cell["image"]),
         label=sys.intern(cell["label"].lower()),
-        lesion_id=cell["lesion"] if known(cell["lesion"]) else image_id,
+        lesion_id=lesion_of(cell["lesion"], image_id),
         age_years=age_years(cell["age"]),
         sex=sys.intern(known(cell["sex"])),
         site=sys.intern(known(cell["site"])),
