@@ -28,7 +28,7 @@ from dermalens.core.bundle import View
 from dermalens.core.decision import calibrate
 from dermalens.data.split import read_split
 from dermalens.evaluate import metrics
-from dermalens.evaluate.calibrate import Method, fit
+from dermalens.evaluate.calibrate import Fitting, fit
 from dermalens.evaluate.judge import logits_of
 from dermalens.evaluate.metrics import Scored
 from dermalens.evaluate.predictions import Logits, Truth, malignant_mask, truth_of
@@ -36,7 +36,8 @@ from dermalens.export.run import VIEWS, ExportOptions, export_run
 from dermalens.predict.classifier import Classifier, load
 
 CORRECTIONS = (0.0, 0.15, 0.3, 0.45, 0.6)
-METHODS: tuple[Method, ...] = ("temperature", "vector")
+PENALTIES = (0.01, 0.03, 0.1, 0.3)
+"""Of vector scaling."""
 SIDES = (224,)
 COUNTS = (1, 2)
 """Of views; more take longer than an answer may."""
@@ -111,21 +112,27 @@ def with_view(classifier: Classifier, view: View) -> Classifier:
 def judge_settings(case: Case, logits: Logits) -> Iterator[Setting]:
     """Figures of every calibration and correction, by cross-fitting over lesions, the mean of all cuts."""
     cuts = [folds_of(case.truth, seed) for seed in range(CUTS)]
-    for method in METHODS:
-        for correction in CORRECTIONS:
-            found = [_scored(case, logits, folds, method, correction) for folds in cuts]
-            figures = {
-                name: round(float(np.mean([metric(one) for one in found])), 4)
-                for name, metric in metrics.METRICS.items()
-            }
-            yield {"method": method, "correction": correction, **figures}
+    for fitting in fittings():
+        found = [_scored(case, logits, folds, fitting) for folds in cuts]
+        figures = {
+            name: round(float(np.mean([metric(one) for one in found])), 4) for name, metric in metrics.METRICS.items()
+        }
+        penalty = {"penalty": fitting.penalty} if fitting.method == "vector" else {}
+        yield {"method": fitting.method, "correction": fitting.correction, **penalty, **figures}
 
 
-def _scored(case: Case, logits: Logits, folds: NDArray[np.int64], method: Method, correction: float) -> Scored:
+def fittings() -> Iterator[Fitting]:
+    """Every calibration that is a candidate."""
+    for correction in CORRECTIONS:
+        yield Fitting("temperature", correction)
+        yield from (Fitting("vector", correction, penalty) for penalty in PENALTIES)
+
+
+def _scored(case: Case, logits: Logits, folds: NDArray[np.int64], fitting: Fitting) -> Scored:
     probabilities = np.zeros_like(logits)
     for fold in range(FOLDS):
         fitted, judged = folds != fold, folds == fold
-        calibration = fit(method, logits[fitted], case.truth.labels[fitted], correction=correction)
+        calibration = fit(fitting, logits[fitted], case.truth.labels[fitted])
         probabilities[judged] = calibrate(logits[judged], calibration)
     return Scored(case.truth.labels, probabilities, case.classes, case.malignant)
 

@@ -8,7 +8,15 @@ import pytest
 from dermalens.core.decision import calibrate
 from dermalens.core.errors import DataError
 from dermalens.core.prevalence import shift_to_prevalence
-from dermalens.evaluate.calibrate import Method, assumed_prevalence, fit, fit_temperature, fit_vector, operating_points
+from dermalens.evaluate.calibrate import (
+    Fitting,
+    Method,
+    assumed_prevalence,
+    fit,
+    fit_temperature,
+    fit_vector,
+    operating_points,
+)
 from dermalens.evaluate.predictions import Labels, Logits, Truth
 
 
@@ -48,7 +56,7 @@ def test_temperature_finds_how_much_of_the_prior_is_missing() -> None:
 def test_correction_takes_its_share_of_the_log_class_shares_away(method: Method) -> None:
     logits, labels = sampled(1.0, [1.0, 0.0, -1.0])
     log_shares = np.log(np.bincount(labels) / len(labels))
-    plain, corrected = fit(method, logits, labels), fit(method, logits, labels, correction=0.4)
+    plain, corrected = fit(Fitting(method), logits, labels), fit(Fitting(method, 0.4), logits, labels)
     assert np.subtract(plain.shift, corrected.shift) == pytest.approx(0.4 * log_shares, abs=1e-6)
 
 
@@ -58,8 +66,20 @@ def test_vector_scaling_finds_scale_and_shift() -> None:
     assert calibration.shift[0] - calibration.shift[2] == pytest.approx(1.0, abs=0.15)
 
 
+def test_a_penalty_draws_the_classes_together() -> None:
+    logits, labels = sampled(0.7, [0.5, 0, -0.5])
+    free, drawn = (fit(Fitting("vector", penalty=penalty), logits, labels) for penalty in (0.0, 1.0))
+    assert np.ptp(drawn.shift) < 0.5 * np.ptp(free.shift)
+    assert np.ptp(fit(Fitting("vector", penalty=100.0), logits * [1, 2, 3], labels).scale) < 0.05
+
+
+def test_the_notes_of_a_fitting_name_a_penalty_where_there_is_one() -> None:
+    assert Fitting("vector", 0.3, 0.1).noted() == {"prior_correction": 0.3, "calibration_penalty": 0.1}
+    assert Fitting("temperature", 0.3).noted() == {"prior_correction": 0.3}
+
+
 def test_no_calibration_leaves_the_logits_alone() -> None:
-    calibration = fit("none", *sampled(1.0, [0, 0, 0], images=10))
+    calibration = fit(Fitting("none"), *sampled(1.0, [0, 0, 0], images=10))
     assert (calibration.scale, calibration.n) == ([1, 1, 1], 10)
     assert calibration.shift == pytest.approx([0, 0, 0])
 
@@ -85,7 +105,7 @@ def test_probabilities_shifted_from_the_share_they_assume_are_right_in_the_mean(
 ) -> None:
     logits, labels = sampled(sharpness, list(4 * SKEWED))
     malignant = np.array([False, True, True])
-    calibration = fit("temperature", logits, labels, correction=correction)
+    calibration = fit(Fitting("temperature", correction), logits, labels)
     given, is_malignant = calibrate(logits, calibration)[:, malignant].sum(axis=1), malignant[labels]
     base = assumed_prevalence(given, is_malignant)
     for share in (0.03, 0.1):

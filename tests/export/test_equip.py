@@ -13,7 +13,8 @@ from dermalens.core.bundle import Gate, Outline
 from dermalens.core.bundlefile import read_bundle
 from dermalens.core.errors import DataError
 from dermalens.data.split import folds_sha256, read_split, write_split
-from dermalens.export.equip import equip
+from dermalens.evaluate.calibrate import Fitting
+from dermalens.export.equip import Recalibration, equip
 from dermalens.export.gate import gate_to_onnx
 from dermalens.export.gate_fit import FittedGate
 from dermalens.predict.classifier import load
@@ -144,3 +145,50 @@ def test_options_that_do_not_go_together_are_refused(folder: Path, split: Path, 
     result = CliRunner().invoke(app, ["equip", str(folder), *given])
     assert result.exit_code == 2
     assert said in result.output
+
+
+def test_a_bundle_is_calibrated_anew(folder: Path, split: Path) -> None:
+    before = read_bundle(folder)
+    equip(folder, before, split, recalibration=Recalibration(Fitting("vector", 0.45, 0.1), "2.1"))
+    after = read_bundle(folder)
+    manifest = after.manifest
+    assert (manifest.calibration.method, manifest.version, manifest.metrics) == ("vector", "2.1", {})
+    assert manifest.calibration.n == len(read_split(split).part("val"))
+    assert {"prior_correction": 0.45, "calibration_penalty": 0.1}.items() <= manifest.provenance.training.items()
+    thresholds = [point.threshold for point in manifest.operating_points]
+    assert thresholds != [point.threshold for point in before.manifest.operating_points]
+    assert manifest.operating_points[0].sensitivity.n > 0
+    assert manifest.conformal is not None
+    assert after.graphs == before.graphs
+    equip(folder, after, split, recalibration=Recalibration(Fitting("temperature", 0.3), "2.2"))
+    training = read_bundle(folder).manifest.provenance.training
+    assert training["prior_correction"] == 0.3
+    assert "calibration_penalty" not in training  # that of the earlier one
+
+
+def test_the_command_calibrates_anew_and_says_what_follows(folder: Path, split: Path) -> None:
+    options = ("--calibration", "vector", "--prior-correction", "0.45", "--calibration-penalty", "0.1")
+    result = CliRunner().invoke(app, ["equip", str(folder), "--split", str(split), *options, "--version", "2.1"])
+    assert result.exit_code == 0, result.output
+    assert "version 2.1, vector calibration on 28 validation images" in result.output
+    assert "sensitivity_95: threshold 0." in result.output
+    assert f"as the bundle has no figures now: dermalens evaluate {folder} {split} --record" in result.output
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--calibration", "vector"], "a new --version"),
+        (["--calibration", "temperature", "--calibration-penalty", "1", "--version", "2"], "only vector scaling"),
+        (["--prior-correction", "0.3", "--version", "2"], "--prior-correction and --version given; what is to be"),
+        (["--calibration", "vector", "--version", "two words"], "needed are letters, digits"),
+    ],
+)
+def test_a_calibration_that_is_not_whole_is_refused(
+    folder: Path, split: Path, options: list[str], message: str
+) -> None:
+    before = read_bundle(folder).sha256
+    result = CliRunner().invoke(app, ["equip", str(folder), "--split", str(split), *options])
+    assert result.exit_code == 2
+    assert message in " ".join(result.output.replace("│", " ").split())
+    assert read_bundle(folder).sha256 == before

@@ -1,17 +1,31 @@
-"""`dermalens equip`: add to a finished bundle what validation images say of it, a gate, and an outline."""
+"""`dermalens equip`: what validation images say of a finished bundle, its calibration anew, a gate, and an outline."""
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dermalens.cli.calibrating import PRIOR_CORRECTION, CalibrationMethod, Penalty, checked_version, chosen_fitting
+
 if TYPE_CHECKING:
     from dermalens.core.bundle import Gate, Manifest, Outline
     from dermalens.core.bundlefile import Bundle as Loaded
+    from dermalens.export.equip import Recalibration
 
+Calibration = Annotated[
+    CalibrationMethod | None,
+    typer.Option(help="Fit calibration and operating points anew too, on the validation part; --version goes with it."),
+]
+PriorCorrection = Annotated[
+    float | None, typer.Option(min=0, max=1, help=f"For --calibration. {PRIOR_CORRECTION} 0 if not given.")
+]
+Version = Annotated[
+    str | None, typer.Option(callback=checked_version, help="For --calibration: that of the bundle from then on.")
+]
 Bundle = Annotated[Path, typer.Argument(metavar="BUNDLE", help="Bundle folder; its bundle.json is written anew.")]
 SplitFile = Annotated[Path | None, typer.Option(metavar="CSV", help="The split that the bundle was trained on.")]
 Coverage = Annotated[
@@ -40,10 +54,15 @@ def equip(  # noqa: PLR0913  (each is an option of the command)
     masks: Masks = None,
     extra: Extra = None,
     outline: OutlineRun = None,
+    calibration: Calibration = None,
+    prior_correction: PriorCorrection = None,
+    calibration_penalty: Penalty = None,
+    version: Version = None,
 ) -> None:
     """Add prediction sets with the prevalence assumed, a gate or an outline to a bundle; the rest stays as it is.
 
-    With --split and no gate: prediction sets and prevalence. The gate needs --split, --gate-photos and --masks.
+    With --split and no gate: prediction sets and prevalence. The gate needs --split, --gate-photos and --masks. A new
+    calibration needs --split and --version; figures of the test part are those of the old one, and leave the bundle.
     """
     from dermalens.cli.extras import needing
     from dermalens.cli.progress import counting
@@ -53,6 +72,7 @@ def equip(  # noqa: PLR0913  (each is an option of the command)
     _check(split, gate_photos, masks, extra, outline)
     if coverage is not None and split is None:
         raise DataError("--coverage is for prediction sets, which are fitted on the split: give --split CSV as well.")
+    recalibration = _recalibration(split, calibration, prior_correction, calibration_penalty, version)
     check_replaceable(bundle)
     loaded, parts = read_bundle(bundle), list[tuple["Gate | Outline", bytes]]()
     if split and masks and gate_photos:
@@ -64,14 +84,45 @@ def equip(  # noqa: PLR0913  (each is an option of the command)
     with needing("eval", "Fitting prediction sets"):
         from dermalens.export.equip import COVERAGE
         from dermalens.export.equip import equip as add
-    fits_sets = split if coverage is not None or not gate_photos else None
+    fits_sets = split if coverage is not None or recalibration or not gate_photos else None
     with counting(_images(loaded, fits_sets), "Classifying") as advance:
         written = add(
-            bundle, loaded, fits_sets, coverage=COVERAGE if coverage is None else coverage, parts=parts, advance=advance
+            bundle,
+            loaded,
+            fits_sets,
+            coverage=COVERAGE if coverage is None else coverage,
+            recalibration=recalibration,
+            parts=parts,
+            advance=advance,
         )
+    if recalibration:
+        _show_calibration(bundle, written.manifest, split)
     if fits_sets:
         _show_sets(bundle, written.manifest)
     _show_parts(bundle, parts)
+
+
+def _recalibration(
+    split: Path | None,
+    method: CalibrationMethod | None,
+    correction: float | None,
+    penalty: float | None,
+    version: str | None,
+) -> Recalibration | None:
+    from dermalens.cli.extras import needing
+    from dermalens.core.errors import DataError
+
+    if method is None:
+        given = {"--prior-correction": correction, "--calibration-penalty": penalty, "--version": version}
+        alone = [option for option, value in given.items() if value is not None]
+        if alone:
+            raise DataError(f"{' and '.join(alone)} given; what is to be fitted? Give --calibration METHOD as well.")
+        return None
+    if split is None or version is None:
+        raise DataError("--calibration needs --split CSV and a new --version: answers differ from those before.")
+    with needing("eval", "Calibrating"):
+        from dermalens.export.equip import Recalibration
+    return Recalibration(chosen_fitting(method, correction or 0.0, penalty), version)
 
 
 def _images(loaded: Loaded, split: Path | None) -> int:
@@ -114,6 +165,15 @@ def _fitted_gate(loaded: Loaded, split: Path, photos: Path, *, masks: Path, extr
     data = GateData(known, photos, masks, others, fold=held_out_fold(loaded.manifest))
     with counting(most_pictures(data), "Looking at pictures") as advance:
         return fit_gate(Classifier(loaded, open_sessions(loaded)), data, advance=advance)
+
+
+def _show_calibration(bundle: Path, manifest: Manifest, split: Path | None) -> None:
+    fitted = manifest.calibration
+    typer.echo(f"{bundle}: version {manifest.version}, {fitted.method} calibration on {fitted.n} validation images")
+    for point in manifest.operating_points:
+        typer.echo(f"  {point.name}: threshold {point.threshold:.4f} on the malignant probability")
+    following = ["dermalens", "evaluate", str(bundle), str(split), "--record"]
+    typer.echo(f"Next, as the bundle has no figures now: {shlex.join(following)}", err=True)
 
 
 def _show_parts(bundle: Path, parts: Sequence[tuple[Gate | Outline, bytes]]) -> None:

@@ -5,35 +5,22 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Mapping, Sequence
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from dermalens.cli.calibrating import CalibrationMethod, Penalty, PriorCorrection, checked_version, chosen_fitting
 
 if TYPE_CHECKING:
     from dermalens.core.bundlefile import Bundle
     from dermalens.export.run import ExportOptions
 
 
-class CalibrationMethod(StrEnum):
-    """How the logits become probabilities."""
-
-    TEMPERATURE = "temperature"
-    VECTOR = "vector"
-    NONE = "none"
-
-
 def _checked_name(name: str | None) -> str | None:
     if name is not None and not re.fullmatch("[a-z0-9_]+", name):
         raise typer.BadParameter(f"{name} given; needed are a-z, 0-9 and _")
     return name
-
-
-def _checked_version(version: str) -> str:
-    if not re.fullmatch(r"[\w.+-]+", version, re.ASCII):
-        raise typer.BadParameter(f"{version!r} given; needed are letters, digits and . _ + -")
-    return version
 
 
 def export(  # noqa: PLR0913  (each is an option of the command)
@@ -52,10 +39,9 @@ def export(  # noqa: PLR0913  (each is an option of the command)
     calibration: Annotated[
         CalibrationMethod, typer.Option(help="Fitted on the validation part.")
     ] = CalibrationMethod.TEMPERATURE,
-    prior_correction: Annotated[
-        float, typer.Option(min=0, max=1, help="0: the classes as frequent as in the data; 1: all equally frequent.")
-    ] = 0.0,
-    version: Annotated[str, typer.Option(callback=_checked_version, help="Version of the bundle.")] = "1",
+    prior_correction: PriorCorrection = 0.0,
+    calibration_penalty: Penalty = None,
+    version: Annotated[str, typer.Option(callback=checked_version, help="Version of the bundle.")] = "1",
     name: Annotated[
         str | None, typer.Option(callback=_checked_name, help="Name of the bundle; the recipe's if not given.")
     ] = None,
@@ -71,7 +57,8 @@ def export(  # noqa: PLR0913  (each is an option of the command)
         from dermalens.export.run import VIEWS, ExportOptions
     if views not in VIEWS:
         raise typer.BadParameter(f"{views} views given; choose 1, 2, 4 or 8", param_hint="--views")
-    options = ExportOptions(split, side, VIEWS[views], calibration.value, prior_correction, version, name, half)
+    fitting = chosen_fitting(calibration, prior_correction, calibration_penalty)
+    options = ExportOptions(split, side, VIEWS[views], fitting, version, name, half)
     target = _target(runs, out)
     bundle, differences = _export(runs, target, options)
     _say(bundle, differences, target, split)

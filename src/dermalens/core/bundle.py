@@ -25,6 +25,12 @@ FOLD: Final = "fold"
 FOLDS_SHA256: Final = "folds_sha256"
 """Key of `Provenance.training` beside `FOLD`: what the folds are known by."""
 
+PRIOR_CORRECTION: Final = "prior_correction"
+"""Key of `Provenance.training`: the part of the log prior that the calibration takes away."""
+
+CALIBRATION_PENALTY: Final = "calibration_penalty"
+"""Key of `Provenance.training` of a bundle with vector scaling: how strongly its classes were drawn together."""
+
 HALF_WEIGHTS_CHANGE: Final = "largest_change_by_half_weights"
 """Key of `Provenance.training` in a bundle with 16-bit weights: by how much they change a class probability before
 calibration, at most, on the images of the parity check."""

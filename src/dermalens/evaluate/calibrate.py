@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal
+from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq, minimize, minimize_scalar
 from scipy.special import expit, log_softmax
 
-from dermalens.core.bundle import Calibration, Measured, OperatingPoint
+from dermalens.core.bundle import CALIBRATION_PENALTY, PRIOR_CORRECTION, Calibration, Measured, OperatingPoint
 from dermalens.core.errors import DataError
 from dermalens.core.prevalence import shift_to_prevalence
 from dermalens.evaluate.bootstrap import interval, lesion_draws
@@ -20,7 +21,7 @@ from dermalens.evaluate.predictions import Labels, Logits, Truth
 Method = Literal["none", "temperature", "vector"]
 
 VECTOR_PENALTY = 0.01
-"""Keeps the scale and shift of classes with a dozen images near those of the others."""
+"""Keeps the scale and shift of classes with a dozen images near those of the others; a larger one keeps them nearer."""
 
 LARGEST_LOG_SCALE = math.log(20)
 """Of a temperature, either way: where all validation images are right no finite one would be the best."""
@@ -31,7 +32,26 @@ CLINIC = 0.05
 TARGET_SENSITIVITIES = {"sensitivity_90": 0.90, "sensitivity_95": 0.95}
 
 
-def fit(method: Method, logits: Logits, labels: Labels, *, correction: float = 0.0) -> Calibration:
+@dataclass(frozen=True, slots=True)
+class Fitting:
+    """How a calibration is to be fitted: what the caller chooses."""
+
+    method: Method = "temperature"
+    correction: float = 0.0
+    """The part of the log prior that is taken away, 0 to 1; see `fit`."""
+    penalty: float = VECTOR_PENALTY
+    """Of vector scaling only; see `fit_vector`."""
+
+    NOTES: ClassVar[tuple[str, str]] = (PRIOR_CORRECTION, CALIBRATION_PENALTY)
+    """Their names in the provenance of a bundle."""
+
+    def noted(self) -> dict[str, float]:
+        """The numbers that the calibration itself does not show, by their names; the penalty where it counts."""
+        values = (self.correction, self.penalty)
+        return dict(zip(self.NOTES, values if self.method == "vector" else values[:1], strict=False))
+
+
+def fit(fitting: Fitting, logits: Logits, labels: Labels) -> Calibration:
     """Fit the calibration that a command asks for, by the least negative log-likelihood on validation images.
 
     With `correction` 0 the probabilities are those of the validation part's mix of classes; with 1 those of a
@@ -40,11 +60,11 @@ def fit(method: Method, logits: Logits, labels: Labels, *, correction: float = 0
     """
     counts = np.bincount(labels, minlength=logits.shape[1])
     log_shares = np.log(np.maximum(counts, 1) / len(labels))
-    if method == "temperature":
-        return fit_temperature(logits, labels, log_shares, correction)
-    if method == "vector":
-        return fit_vector(logits, labels, log_shares, correction)
-    return _calibration("none", np.ones(logits.shape[1]), -correction * log_shares, len(labels))
+    if fitting.method == "temperature":
+        return fit_temperature(logits, labels, log_shares, fitting.correction)
+    if fitting.method == "vector":
+        return fit_vector(logits, labels, log_shares, fitting.correction, penalty=fitting.penalty)
+    return _calibration("none", np.ones(logits.shape[1]), -fitting.correction * log_shares, len(labels))
 
 
 def fit_temperature(logits: Logits, labels: Labels, log_shares: NDArray[np.float64], correction: float) -> Calibration:
@@ -69,13 +89,25 @@ def fit_temperature(logits: Logits, labels: Labels, log_shares: NDArray[np.float
     return _calibration("temperature", np.full(logits.shape[1], np.exp(fixed.x)), shift, len(labels))
 
 
-def fit_vector(logits: Logits, labels: Labels, log_shares: NDArray[np.float64], correction: float) -> Calibration:
-    """A scale and a shift for each class (vector scaling, Guo et al.), drawn a little to a common scale and to zero."""
+def fit_vector(
+    logits: Logits,
+    labels: Labels,
+    log_shares: NDArray[np.float64],
+    correction: float,
+    *,
+    penalty: float = VECTOR_PENALTY,
+) -> Calibration:
+    """A scale and a shift for each class (vector scaling, Guo et al.), drawn to a common scale and to zero.
+
+    To the mean negative log-likelihood is added `penalty` times the mean squares of both distances. A class with a
+    dozen images gets a scale and a shift from these alone where the penalty is small, and about those of the others
+    where it is large. Of logits that hold a whole prior too much, a large one leaves a part.
+    """
     classes = logits.shape[1]
 
     def loss(parameters: NDArray[np.float64]) -> float:
         scale, shift = parameters[:classes], parameters[classes:]
-        excess = VECTOR_PENALTY * (np.mean((scale - np.mean(scale)) ** 2) + np.mean(shift**2))
+        excess = penalty * (np.mean((scale - np.mean(scale)) ** 2) + np.mean(shift**2))
         return _negative_log_likelihood(scale * logits + shift, labels) + float(excess)
 
     start = np.concatenate([np.ones(classes), np.zeros(classes)])

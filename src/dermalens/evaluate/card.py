@@ -5,7 +5,14 @@ from __future__ import annotations
 import shlex
 from typing import Final
 
-from dermalens.core.bundle import HALF_WEIGHTS_CHANGE, Manifest, Measured, OperatingPoint
+from dermalens.core.bundle import (
+    CALIBRATION_PENALTY,
+    HALF_WEIGHTS_CHANGE,
+    PRIOR_CORRECTION,
+    Manifest,
+    Measured,
+    OperatingPoint,
+)
 from dermalens.core.statements import INTENDED_USE
 from dermalens.evaluate.card_report import Judged, report_sections
 from dermalens.evaluate.document import Block, Bullets, Document, Section, Table
@@ -178,13 +185,14 @@ def _export_command(manifest: Manifest) -> str:
         "--side": str(manifest.preprocess.side_pixels),
         "--views": str(len(manifest.views)),
         "--calibration": manifest.calibration.method,
-        "--prior-correction": str(training.get("prior_correction", "SHARE")),
+        "--prior-correction": str(training.get(PRIOR_CORRECTION, "SHARE")),
+        "--calibration-penalty": str(training.get(CALIBRATION_PENALTY, "")),
         "--name": manifest.name,
         "--version": manifest.version,
     }
     runs = ["RUN"] * (1 if manifest.combiner != "mean" else len(manifest.members))
     half = ["--half"] if HALF_WEIGHTS_CHANGE in training else []
-    chosen = [part for option, value in options.items() for part in (option, value)]
+    chosen = [part for option, value in options.items() if value for part in (option, value)]
     return shlex.join(["dermalens", "export", *runs, "--out", "BUNDLE", *chosen, *half])
 
 

@@ -1,22 +1,23 @@
-"""What a finished bundle gets later: prediction sets and prevalence from validation images, the gate, the outline."""
+"""What a finished bundle gets from validation images, at once or later: calibration, prediction sets, gate, outline."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from dermalens.core.bundle import FOLDS_SHA256, Calibration, Gate, Manifest, Outline, held_out_fold
+from dermalens.core.bundle import FOLDS_SHA256, Calibration, Gate, Manifest, Outline, Provenance, held_out_fold
 from dermalens.core.bundlefile import Bundle, write_bundle
-from dermalens.core.decision import calibrate
+from dermalens.core.decision import DECIMALS, calibrate
 from dermalens.core.errors import DataError
 from dermalens.core.statements import limits_at_gate
 from dermalens.data.index import Row
 from dermalens.data.split import Split, folds_sha256, read_split
-from dermalens.evaluate.calibrate import assumed_prevalence
+from dermalens.evaluate.calibrate import Fitting, assumed_prevalence, fit, operating_points
 from dermalens.evaluate.conformal import fit_conformal
 from dermalens.evaluate.judge import logits_of
-from dermalens.evaluate.predictions import Labels, Logits, malignant_mask, truth_of
+from dermalens.evaluate.predictions import Labels, Logits, Truth, malignant_mask, truth_of
 from dermalens.evaluate.record import check_own_split
 from dermalens.predict.classifier import Classifier, open_sessions
 
@@ -25,19 +26,30 @@ COVERAGE: Final = 0.9
 would then be in every set."""
 
 
+@dataclass(frozen=True, slots=True)
+class Recalibration:
+    """A calibration to fit anew, and the version that the bundle has with it."""
+
+    fitting: Fitting
+    version: str
+
+
 def equip(  # noqa: PLR0913  (options go by keyword)
     folder: Path,
     bundle: Bundle,
     split: Path | None,
     *,
     coverage: float = COVERAGE,
+    recalibration: Recalibration | None = None,
     parts: Sequence[tuple[Gate | Outline, bytes]] = (),
     advance: Callable[[int], None] | None = None,
 ) -> Bundle:
     """Write the bundle anew with `parts`, each an entry of the manifest and its graph, in place of those it had.
 
-    With a `split` it gets prediction sets and prevalence too, both from the val part of what must be its own split.
-    What is not given stays as it is; the limits say whether there is a gate.
+    With a `split` it gets prediction sets and prevalence too, both from the val part of what must be its own split;
+    with a `recalibration` also calibration and operating points. Figures of the test part that the bundle carries are
+    those of another calibration then, and are taken out. What is not given stays as it is; the limits say whether
+    there is a gate.
 
     Raises:
         DataError: `split` is not the split that the bundle was trained on or has other folds, or a coverage that is no
@@ -45,7 +57,7 @@ def equip(  # noqa: PLR0913  (options go by keyword)
     """
     update: dict[str, Any] = {"gate" if isinstance(note, Gate) else "outline": note for note, _ in parts}
     if split is not None:
-        update |= _from_validation(bundle, split, coverage, advance)
+        update |= _from_validation(bundle, split, coverage, recalibration, advance)
     limits = limits_at_gate(bundle.manifest.limits, has_gate=bool(update.get("gate") or bundle.manifest.gate))
     manifest = bundle.manifest.model_copy(update={**update, "limits": limits})
     known = {**bundle.graphs, **{note.file: content for note, content in parts}}
@@ -53,14 +65,31 @@ def equip(  # noqa: PLR0913  (options go by keyword)
 
 
 def _from_validation(
-    bundle: Bundle, split: Path, coverage: float, advance: Callable[[int], None] | None
+    bundle: Bundle,
+    split: Path,
+    coverage: float,
+    recalibration: Recalibration | None,
+    advance: Callable[[int], None] | None,
 ) -> dict[str, Any]:
     check_own_split(bundle, split)
     manifest = bundle.manifest
     rows = _held_out(manifest, read_split(split))
     logits = logits_of(Classifier(bundle, open_sessions(bundle)), rows, advance=advance)
-    labels = truth_of(rows, manifest.classes).labels
-    return fitted_fields(manifest, manifest.calibration, logits, labels, coverage=coverage)
+    truth = truth_of(rows, manifest.classes)
+    if recalibration is None:
+        return fitted_fields(manifest, manifest.calibration, logits, truth.labels, coverage=coverage)
+    return {
+        **calibrated_fields(manifest, recalibration.fitting, logits, truth, coverage=coverage),
+        "provenance": _noted(manifest, recalibration.fitting),
+        "version": recalibration.version,
+        "metrics": {},
+    }
+
+
+def _noted(manifest: Manifest, fitting: Fitting) -> Provenance:
+    """The provenance with how the calibration was fitted, in place of what stood there of an earlier one."""
+    others = {name: value for name, value in manifest.provenance.training.items() if name not in Fitting.NOTES}
+    return manifest.provenance.model_copy(update={"training": {**others, **fitting.noted()}})
 
 
 def _held_out(manifest: Manifest, split: Split) -> list[Row]:
@@ -68,6 +97,24 @@ def _held_out(manifest: Manifest, split: Split) -> list[Row]:
     if fold is not None and folds != folds_sha256(split.rows):
         raise DataError("The split has other folds than the bundle was trained with. Name the one it was trained on.")
     return split.held_out(fold)
+
+
+def calibrated_fields(
+    manifest: Manifest, fitting: Fitting, logits: Logits, truth: Truth, *, coverage: float = COVERAGE
+) -> dict[str, Any]:
+    """The fields of a manifest that rest on a calibration, fitted on the logits [images, K] of validation images.
+
+    Raises:
+        DataError: no malignant or no benign image among them.
+    """
+    calibration, malignant = fit(fitting, logits, truth.labels), malignant_mask(manifest)
+    shown = calibrate(logits, calibration).round(DECIMALS)  # what decisions are made of
+    score = shown[:, malignant].sum(axis=1).round(DECIMALS)
+    return {
+        "calibration": calibration,
+        "operating_points": operating_points(score, malignant[truth.labels], truth),
+        **fitted_fields(manifest, calibration, logits, truth.labels, coverage=coverage),
+    }
 
 
 def fitted_fields(

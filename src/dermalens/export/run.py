@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from scipy.special import softmax
@@ -27,16 +27,14 @@ from dermalens.core.bundle import (
     View,
 )
 from dermalens.core.bundlefile import Bundle, check_replaceable, write_bundle
-from dermalens.core.decision import DECIMALS, calibrate
 from dermalens.core.errors import DataError, ExportError
 from dermalens.core.statements import INTENDED_USE, citations, limits_for, weights_licence
 from dermalens.core.taxonomy import malignant_of
-from dermalens.data.index import Row
 from dermalens.data.split import Split, folds_sha256, read_split
-from dermalens.evaluate.calibrate import Method, fit, operating_points
+from dermalens.evaluate.calibrate import Fitting
 from dermalens.evaluate.judge import logits_of, read_squares
-from dermalens.evaluate.predictions import malignant_mask, truth_of
-from dermalens.export.equip import fitted_fields
+from dermalens.evaluate.predictions import truth_of
+from dermalens.export.equip import calibrated_fields
 from dermalens.export.finished import Run, read_run
 from dermalens.export.graph import to_onnx
 from dermalens.export.half import with_half_weights
@@ -67,9 +65,8 @@ class ExportOptions:
     side_pixels: int | None = None
     """Side of the square in use; None for the recipe's. A side somewhat above that of training often does best."""
     views: tuple[View, ...] = ("identity",)
-    calibration: Method = "temperature"
-    prior_correction: float = 0.0
-    """See `evaluate.calibrate.fit`."""
+    fitting: Fitting = field(default_factory=Fitting)
+    """Of the calibration."""
     version: str = "1"
     name: str | None = None
     """Of the bundle; None for that of the recipe."""
@@ -129,7 +126,8 @@ def export_members(
         draft = _bundle(graphs, _draft(runs, graphs, joined, options))
         sessions = open_sessions(draft)
         draft = _noted(draft, {HALF_WEIGHTS_CHANGE: _rounding(whole, Classifier(draft, sessions), squares)})
-    update = _fitted(Classifier(draft, sessions), rows, options)
+    logits = logits_of(Classifier(draft, sessions), rows)
+    update = calibrated_fields(draft.manifest, options.fitting, logits, truth_of(rows, draft.manifest.classes))
     return write_bundle(target, draft.manifest.model_copy(update=update), graphs), differences
 
 
@@ -183,7 +181,7 @@ def _bundle(graphs: Mapping[str, bytes], manifest: Manifest) -> Bundle:
 
 
 def _draft(runs: Mapping[str, Run], graphs: Mapping[str, bytes], joined: Joined, options: ExportOptions) -> Manifest:
-    """The manifest before calibration, with a placeholder operating point that `_fitted` replaces."""
+    """The manifest before calibration, with a placeholder operating point that `calibrated_fields` replaces."""
     recipe = next(iter(runs.values())).recipe
     classes = recipe.classes
     unknown = Measured(value=None, low=None, high=None, n=0)
@@ -200,29 +198,14 @@ def _draft(runs: Mapping[str, Run], graphs: Mapping[str, bytes], joined: Joined,
         calibration=Calibration(method="none", scale=[1.0] * len(classes), shift=[0.0] * len(classes), n=0),
         operating_points=[OperatingPoint(name=DEFAULT_POINT, threshold=0.5, sensitivity=unknown, specificity=unknown)],
         default_operating_point=DEFAULT_POINT,
-        provenance=_provenance(runs, joined.recipe, options.prior_correction),
+        provenance=_provenance(runs, joined.recipe, options.fitting),
         metrics={},
         intended_use=INTENDED_USE,
         limits=limits_for(classes),
     )
 
 
-def _fitted(classifier: Classifier, rows: Sequence[Row], options: ExportOptions) -> dict[str, Any]:
-    """The fields of the manifest that are fitted on validation images."""
-    truth = truth_of(rows, classifier.manifest.classes)
-    logits = logits_of(classifier, rows)
-    calibration = fit(options.calibration, logits, truth.labels, correction=options.prior_correction)
-    malignant = malignant_mask(classifier.manifest)
-    shown = calibrate(logits, calibration).round(DECIMALS)  # what decisions are made of
-    score = shown[:, malignant].sum(axis=1).round(DECIMALS)
-    return {
-        "calibration": calibration,
-        "operating_points": operating_points(score, malignant[truth.labels], truth),
-        **fitted_fields(classifier.manifest, calibration, logits, truth.labels),
-    }
-
-
-def _provenance(runs: Mapping[str, Run], recipe: str, prior_correction: float) -> Provenance:
+def _provenance(runs: Mapping[str, Run], recipe: str, fitting: Fitting) -> Provenance:
     """Each of several runs has its entries of `training` under its own name."""
     sources = sorted({source for run in runs.values() for source in run.notes["sources"]})
     first = next(iter(runs.values()))
@@ -236,7 +219,7 @@ def _provenance(runs: Mapping[str, Run], recipe: str, prior_correction: float) -
         data=citations(sources),
         data_licence=weights_licence(sources),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        training={**training, **_fold(first), "prior_correction": prior_correction},
+        training={**training, **_fold(first), **fitting.noted()},
     )
 
 
