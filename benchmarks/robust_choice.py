@@ -1,14 +1,15 @@
 """Is a bundle that was trained on bad pictures to be packaged? Decided on the validation part, never the test part.
 
     dermalens evaluate BUNDLE SPLIT --part val --robustness --allow-seen --out FOLDER      (of both bundles)
-    python -m benchmarks.robust_choice NEW_FOLDER OLD_FOLDER OUT.json
+    python -m benchmarks.robust_choice NEW_FOLDER OLD_FOLDER OUT.json [LEAST_GAIN]
 
 In the place of a folder may stand the OUT.json of an earlier choice; then it is the bundle that was taken there.
 
 The new one is taken if, under the corruptions of `dermalens evaluate --robustness`, its balanced accuracy (mean over
-families and severities) is higher by at least 0.03, and if on unchanged images its mean of balanced accuracy, macro
-AUC and malignant AUC is lower by at most 0.005 (what `choose_export` calls a tie) and its calibration error is at most
-0.03.
+families and severities) is higher by at least LEAST_GAIN, and if on unchanged images its mean of balanced accuracy,
+macro AUC and malignant AUC is lower by at most 0.005 (what `choose_export` calls a tie) and its calibration error is at
+most 0.03. LEAST_GAIN is 0.03 where it is not given: less is not worth other networks in the history, which keeps every
+copy. It is 0 for another calibration of the same networks, which costs nothing.
 """
 
 from __future__ import annotations
@@ -30,9 +31,10 @@ LEAST_GAIN = 0.03
 
 def main() -> None:
     """Write the figures of both and which one is taken."""
-    new, old, out = (Path(argument) for argument in sys.argv[1:])
+    new, old, out = (Path(argument) for argument in sys.argv[1:4])
+    least_gain = float(sys.argv[4]) if len(sys.argv) > 4 else LEAST_GAIN
     found = {name: figures_of(path) for name, path in (("new", new), ("old", old))}
-    content = {"rule": __doc__, "taken": choose(found["new"], found["old"]), **found}
+    content = {"rule": __doc__, "least_gain": least_gain, "taken": choose(**found, least_gain=least_gain), **found}
     out.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     print(content["taken"])
 
@@ -63,12 +65,12 @@ def figures(content: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def choose(new: dict[str, Any], old: dict[str, Any]) -> str:
+def choose(new: dict[str, Any], old: dict[str, Any], *, least_gain: float = LEAST_GAIN) -> str:
     """The rule that stands at the top of this file."""
     gain = new["corrupted"]["balanced_accuracy"] - old["corrupted"]["balanced_accuracy"]
     loss = mean(old["unchanged"][name] for name in AIMS) - mean(new["unchanged"][name] for name in AIMS)
     is_calibrated = new["unchanged"]["expected_calibration_error"] <= LARGEST_ECE
-    return "new" if gain >= LEAST_GAIN and loss <= TIE and is_calibrated else "old"
+    return "new" if gain >= least_gain and loss <= TIE and is_calibrated else "old"
 
 
 if __name__ == "__main__":

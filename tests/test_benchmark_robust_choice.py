@@ -38,6 +38,11 @@ def test_the_rule_asks_for_a_gain_on_bad_pictures_and_no_loss_on_others(new, tak
     assert robust_choice.choose(new, OLD) == taken
 
 
+def test_another_calibration_needs_no_gain_but_may_lose_nothing():
+    assert robust_choice.choose(figures(unchanged=0.9, corrupted=0.5), OLD, least_gain=0.0) == "new"
+    assert robust_choice.choose(figures(unchanged=0.9, corrupted=0.49), OLD, least_gain=0.0) == "old"
+
+
 def test_the_figures_of_two_reports_are_set_side_by_side(tmp_path, monkeypatch, capsys):
     for name, drop in (("new", 0.1), ("old", 0.3)):
         folder = tmp_path / name
@@ -47,6 +52,7 @@ def test_the_figures_of_two_reports_are_set_side_by_side(tmp_path, monkeypatch, 
     monkeypatch.setattr(sys, "argv", ["robust_choice", str(tmp_path / "new"), str(tmp_path / "old"), str(out)])
     robust_choice.main()
     written = json.loads(out.read_text(encoding="utf-8"))
+    assert written["least_gain"] == robust_choice.LEAST_GAIN
     assert written["taken"] == capsys.readouterr().out.strip() == "new"
     assert written["new"]["corrupted"]["balanced_accuracy"] == pytest.approx(0.7167, abs=1e-4)
     assert written["old"]["corrupted_by_family"]["fog"]["balanced_accuracy"] == pytest.approx(0.4)

@@ -64,42 +64,46 @@ def equip(  # noqa: PLR0913  (each is an option of the command)
     With --split and no gate: prediction sets and prevalence. The gate needs --split, --gate-photos and --masks. A new
     calibration needs --split and --version; figures of the test part are those of the old one, and leave the bundle.
     """
-    from dermalens.cli.extras import needing
-    from dermalens.cli.progress import counting
     from dermalens.core.bundlefile import check_replaceable, read_bundle
-    from dermalens.core.errors import DataError
 
-    _check(split, gate_photos, masks, extra, outline)
-    if coverage is not None and split is None:
-        raise DataError("--coverage is for prediction sets, which are fitted on the split: give --split CSV as well.")
+    _check(split, gate_photos, masks, extra, outline, coverage)
     recalibration = _recalibration(split, calibration, prior_correction, calibration_penalty, version)
     check_replaceable(bundle)
     loaded, parts = read_bundle(bundle), list[tuple["Gate | Outline", bytes]]()
     if split and masks and gate_photos:
         parts.append(_fitted_gate(loaded, split, gate_photos, masks=masks, extra=extra))
     if outline:
-        with needing("train", "Adding an outline"):
-            from dermalens.export.outline import read_outline_part
-        parts.append(read_outline_part(outline))
-    with needing("eval", "Fitting prediction sets"):
-        from dermalens.export.equip import COVERAGE
-        from dermalens.export.equip import equip as add
+        parts.append(_copied_outline(outline))
     fits_sets = split if coverage is not None or recalibration or not gate_photos else None
-    with counting(_images(loaded, fits_sets), "Classifying") as advance:
-        written = add(
-            bundle,
-            loaded,
-            fits_sets,
-            coverage=COVERAGE if coverage is None else coverage,
-            recalibration=recalibration,
-            parts=parts,
-            advance=advance,
-        )
+    written = _written(bundle, loaded, fits_sets, coverage, recalibration, parts)
     if recalibration:
         _show_calibration(bundle, written.manifest, split)
     if fits_sets:
         _show_sets(bundle, written.manifest)
     _show_parts(bundle, parts)
+
+
+def _written(  # noqa: PLR0913  (what the bundle gets)
+    bundle: Path,
+    loaded: Loaded,
+    split: Path | None,
+    coverage: float | None,
+    recalibration: Recalibration | None,
+    parts: Sequence[tuple[Gate | Outline, bytes]],
+) -> Loaded:
+    from dermalens.cli.extras import needing
+    from dermalens.cli.progress import counting
+
+    with needing("eval", "Fitting prediction sets"):
+        from dermalens.export.equip import COVERAGE, equip
+    with counting(_images(loaded, split), "Classifying") as advance:
+        return equip(
+            *(bundle, loaded, split),
+            coverage=COVERAGE if coverage is None else coverage,
+            recalibration=recalibration,
+            parts=parts,
+            advance=advance,
+        )
 
 
 def _recalibration(
@@ -133,11 +137,26 @@ def _images(loaded: Loaded, split: Path | None) -> int:
     return 0 if split is None else len(read_split(split).held_out(held_out_fold(loaded.manifest)))
 
 
-def _check(
-    split: Path | None, photos: Path | None, masks: Path | None, extra: Path | None, outline: Path | None
+def _copied_outline(run: Path) -> tuple[Outline, bytes]:
+    from dermalens.cli.extras import needing
+
+    with needing("train", "Adding an outline"):
+        from dermalens.export.outline import read_outline_part
+    return read_outline_part(run)
+
+
+def _check(  # noqa: PLR0913  (the options of the command)
+    split: Path | None,
+    photos: Path | None,
+    masks: Path | None,
+    extra: Path | None,
+    outline: Path | None,
+    coverage: float | None,
 ) -> None:
     from dermalens.core.errors import DataError
 
+    if coverage is not None and split is None:
+        raise DataError("--coverage is for prediction sets, which are fitted on the split: give --split CSV as well.")
     if split is None and outline is None:
         raise DataError("Nothing to add was named. Give --split CSV, --outline RUN or both.")
     if photos and not (split and masks):
