@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from dermalens.core.errors import DataError
+from dermalens.core.files import claimed, has_locks
 from dermalens.data import folders as folders_module
 from dermalens.data.folders import lay_out_split, thin_classes
 from dermalens.data.index import Row, read_index, write_index
@@ -215,6 +216,18 @@ def test_an_interrupted_run_leaves_nothing_and_the_next_one_clears_what_a_kill_l
     lay_out_split(split, tmp_path / "laid")
     assert not (tmp_path / "laid" / "train" / "nv" / "half.jpg").exists()
     assert [path.name for path in tmp_path.iterdir() if "laid" in path.name] == ["laid"]
+
+
+@pytest.mark.skipif(not has_locks(), reason="who is at work is told by a lock")
+def test_a_folder_that_another_command_is_making_is_left_alone(split: Path, tmp_path: Path) -> None:
+    half = save(tmp_path / ".laid.partial" / "half.jpg", 1)
+    with claimed(half.parent) as is_ours:
+        assert is_ours
+        with pytest.raises(DataError, match="is being made by another command"):
+            lay_out_split(split, tmp_path / "laid")
+    assert half.is_file()
+    lay_out_split(split, tmp_path / "laid")
+    assert not half.parent.exists()
 
 
 def test_a_full_disk_is_said(split: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,8 @@ from dermalens.records.errors import BadValue, RecordsError
 from dermalens.records.images import only_pixels
 from dermalens.records.jobs import add_job, find_job, finish_item, next_item
 from dermalens.records.keys import create_key
-from dermalens.records.retention import MOST_DAYS, Swept, purge, sweep
+from dermalens.records.bounds import MOST_DAYS
+from dermalens.records.retention import Swept, purge, sweep
 from dermalens.records.store import opened
 from tests.records.databases import fresh_database
 from tests.records.made_case import OWNER, drawn, files, new_case

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from dermalens.core.errors import DataError
+from dermalens.core.files import claimed, has_locks
 from dermalens.data.index import read_index, write_index
 from dermalens.data.leaks import SAME_LESION_PAIRS
 from dermalens.data.split import write_split
@@ -193,6 +194,22 @@ def test_images_kept_decoded_are_the_images_and_are_made_once(make_recipe, tmp_p
     assert from_memory.decoded == kept
     assert all(torch.equal(from_memory[n, 5][0], from_files[n, 5][0]) for n in range(28))
     assert kept.stat().st_mtime_ns == made
+
+
+@pytest.mark.skipif(not has_locks(), reason="what nobody holds is told by its lock")
+def test_what_a_killed_run_left_half_decoded_goes_and_what_is_being_decoded_stays(make_recipe, tmp_path):
+    recipe = make_recipe([f"data.decoded='{tmp_path / 'decoded'}'"])
+    LesionData(recipe).prepare_data()
+    (kept,) = (tmp_path / "decoded").iterdir()
+    abandoned, being_made = (kept.with_suffix(f".{number}.tmp") for number in (1, 2))
+    foreign = kept.with_name("mine.tmp")
+    for file in (abandoned, being_made, foreign):
+        file.write_bytes(b"half")
+    kept.unlink()
+    with claimed(being_made) as is_ours:
+        assert is_ours
+        LesionData(recipe).prepare_data()
+    assert set((tmp_path / "decoded").iterdir()) == {kept, being_made, foreign}
 
 
 def test_decoded_images_that_do_not_fit_are_refused_with_what_they_need(make_recipe, tmp_path, monkeypatch):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dermalens.cli.extras import needing
+from dermalens.records.bounds import MOST_DAYS
 
 if TYPE_CHECKING:
     from dermalens.records.store import Records
@@ -106,7 +107,7 @@ def status(database_url: DatabaseUrl = None, data_folder: DataFolder = None, as_
 
 @app.command()
 def purge(
-    days: Annotated[int, typer.Option(min=1, max=36_500, help="Keep what is younger than so many days.")],
+    days: Annotated[int, typer.Option(min=1, max=MOST_DAYS, help="Keep what is younger than so many days.")],
     database_url: DatabaseUrl = None,
     data_folder: DataFolder = None,
 ) -> None:

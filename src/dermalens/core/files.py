@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -71,3 +73,20 @@ def is_held_by_another(handle: int, *, with_forks: bool = True) -> bool:
     except OSError:  # such as ENOLCK of a network file system
         return False
     return False
+
+
+@contextmanager
+def claimed(path: Path) -> Iterator[bool]:
+    """Hold the lock of a file or folder that exists; False where another process has it, and True without locks.
+
+    Raises:
+        OSError: nothing is there, or it may not be opened.
+    """
+    if not has_locks():
+        yield True
+        return
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        yield not is_held_by_another(handle)
+    finally:
+        os.close(handle)

@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from dermalens.core.errors import DataError, name_some
-from dermalens.core.files import write_whole
+from dermalens.core.files import claimed, write_whole
 from dermalens.data.check import Advance, nobody_watches
 from dermalens.data.files import plain_name
 from dermalens.data.index import FOLDERS_INDEX, PARTS, Row, index_file, write_index
@@ -55,14 +55,24 @@ def new_folder(folder: Path) -> Iterator[Path]:
         raise DataError(f"{folder} exists already; nothing in it is touched. Choose another folder with --out.")
     place = folder.with_name(f".{folder.name}.partial")
     try:
-        shutil.rmtree(place, ignore_errors=True)  # what a killed run has left
-        place.mkdir(parents=True)
+        place.mkdir(parents=True, exist_ok=True)
+        with claimed(place) as is_ours:
+            if not is_ours:
+                raise DataError(f"{folder} is being made by another command. Wait for it or choose another --out.")
+            yield from _filled(place, folder)
+    except OSError as error:
+        raise DataError(f"Cannot write to {folder}: {error.strerror}. Make room or choose another place.") from error
+
+
+def _filled(place: Path, folder: Path) -> Iterator[Path]:
+    """The empty place, which then becomes the folder; on an error it goes away."""
+    try:
+        for left in place.iterdir():  # by a killed run
+            shutil.rmtree(left) if left.is_dir() and not left.is_symlink() else left.unlink()
         yield place
         if folder.exists():
             folder.rmdir()
         place.rename(folder)
-    except OSError as error:
-        raise DataError(f"Cannot write to {folder}: {error.strerror}. Make room or choose another place.") from error
     finally:
         shutil.rmtree(place, ignore_errors=True)
 

@@ -11,6 +11,7 @@ from typing import Final
 from sqlalchemy import select
 
 from dermalens.records import audit
+from dermalens.records.bounds import MOST_DAYS
 from dermalens.records.cases import release_image, remove_row
 from dermalens.records.database import forget_deleted
 from dermalens.records.errors import BadValue, told
@@ -21,9 +22,6 @@ from dermalens.records.tables import CaseRow, JobItemRow, JobRow
 
 MIN_AGE_SECONDS: Final = 60
 """What is younger may belong to somebody who is at work on it."""
-
-MOST_DAYS: Final = 36_500
-"""A century; a day longer ago than that may be in no year."""
 
 _BATCH: Final = 100
 """Cases in one transaction of a purge; other writers get their turn in between."""

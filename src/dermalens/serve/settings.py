@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from dermalens.core.cores import usable_cores
 from dermalens.core.errors import DermaLensError
 from dermalens.predict.prevalence import LEAST, MOST
+from dermalens.records.bounds import MOST_DAYS
 
 MEBIBYTE = 2**20
 _PREFIX = "DERMALENS_"
@@ -68,7 +69,7 @@ class Settings(BaseSettings):
     """How long a request may take from its first byte; then it is answered with 504."""
     drain_seconds: int = Field(default=30, ge=1)
     """How long a stopping server finishes what it has accepted."""
-    retention_days: int | None = Field(default=None, ge=1, le=36_500)
+    retention_days: int | None = Field(default=None, ge=1, le=MOST_DAYS)
     """Days after which kept cases and finished batches are deleted; they stay otherwise."""
     allow_open: bool = False
     """Serve beyond this machine without any key: whoever reaches the address may use everything."""
