@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from dermalens.records import audit, cases
+from dermalens.records.bounds import MOST_DAYS
 from dermalens.records.cases import Wanted, keep
 from dermalens.records.errors import BadValue, RecordsError
 from dermalens.records.images import only_pixels
 from dermalens.records.jobs import add_job, find_job, finish_item, next_item
 from dermalens.records.keys import create_key
-from dermalens.records.bounds import MOST_DAYS
 from dermalens.records.retention import Swept, purge, sweep
 from dermalens.records.store import opened
 from tests.records.databases import fresh_database
