@@ -216,6 +216,9 @@ def test_feedback_is_added_to_what_was_said_before(records):
         ("histology", "mel", "Breslow 0.4 mm"),
     ]
     assert cases.find(records, OWNER, kept.id).feedback == case.feedback
+    again = add_feedback(records, OWNER, kept.id, kind="histology", label="mel", comment="Breslow 0.4 mm")
+    assert again.feedback == case.feedback  # a request that was sent twice
+    assert len(add_feedback(records, OWNER, kept.id, kind="agree").feedback) == 3  # another mind
 
 
 @pytest.mark.parametrize(("kind", "label"), [("maybe", ""), ("agree", "mel"), ("other", ""), ("histology", "melanoma")])

@@ -92,3 +92,25 @@ def test_a_job_that_could_not_be_taken_leaves_no_image(records):
     assert files(records) == set()
     with pytest.raises(BadValue, match="no image"):
         jobs.add_job(records, OWNER, [], {})
+
+
+def test_the_same_job_once_more_is_the_first_one(records):
+    first = jobs.add_job(records, OWNER, IMAGES, {}, job_id="a" * 32)
+    jobs.finish_item(records, first.id, 0, answer={"diagnosis": "nv"})
+    again = jobs.add_job(records, OWNER, IMAGES, {}, job_id="a" * 32)
+    assert (again.id, [item.state for item in again.items]) == (first.id, ["done", "waiting"])
+    assert files(records) == {f"{first.id}-1"}  # no picture comes back that is answered, none that waits goes
+    with pytest.raises(BadValue, match="is taken"):
+        jobs.add_job(records, "somebody else", IMAGES, {}, job_id="a" * 32)
+    assert jobs.next_item(records)[:3] == (first.id, 1, b"second")
+    with pytest.raises(BadValue, match="needed are 32 digits"):
+        jobs.add_job(records, OWNER, IMAGES, {}, job_id="../" + "a" * 29)
+
+
+def test_a_job_that_cannot_be_taken_once_more_loses_no_image_of_the_first(records, monkeypatch):
+    first = jobs.add_job(records, OWNER, IMAGES, {}, job_id="b" * 32)
+    with monkeypatch.context() as patch:
+        patch.setattr(type(records), "writing", lambda self: (_ for _ in ()).throw(RecordsError("away")))
+        with pytest.raises(RecordsError, match="away"):
+            jobs.add_job(records, OWNER, IMAGES, {}, job_id="b" * 32)
+    assert files(records) == {f"{first.id}-0", f"{first.id}-1"}

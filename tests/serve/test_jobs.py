@@ -36,6 +36,24 @@ def test_a_batch_is_accepted_and_each_image_gets_the_answer_of_the_classifier(cl
     assert [item["answer"] for item in job["items"]] == [classifier.predict(i, outline=True).as_dict() for i in images]
 
 
+def test_a_batch_that_is_sent_again_is_the_first_one(client, mel):
+    def send(images, key="clinic 7", **fields):
+        files, headers = [("image", image) for image in images], {"Idempotency-Key": key}
+        return client.post(PATH, files=files, data=fields, headers=headers).json()["id"]
+
+    first = send([mel, mel])
+    finished(client, f"/v1/jobs/{first}")
+    assert send([mel, mel]) == first
+    assert client.get(f"/v1/jobs/{first}").json()["state"] == "done"
+    others = {
+        send([mel]),
+        send([mel, mel], "clinic 8"),
+        send([mel, mel], outline="1"),
+        send([mel] * 2, name=["a", "b"]),
+    }
+    assert len(others - {first}) == 4
+
+
 def test_an_image_that_cannot_be_used_fails_alone(client, mel):
     accepted = client.post(PATH, files=[("image", b"text"), ("image", mel)])
     job = finished(client, accepted.headers["location"])

@@ -17,7 +17,7 @@ from dermalens.records.tables import FeedbackRow
 def add_feedback(  # noqa: PLR0913  (three say where, three say what)
     records: Records, owner: str, case_id: str, *, kind: str, label: str = "", comment: str = ""
 ) -> Case:
-    """Add feedback to a case; what was said before stays.
+    """Add feedback to a case; what was said before stays. The same words once more, one after the other, are kept once.
 
     Raises:
         BadValue: the kind is unknown, the label does not go with it, or the comment is too long.
@@ -27,9 +27,11 @@ def add_feedback(  # noqa: PLR0913  (three say where, three say what)
     kind, label, comment = tidy_feedback(kind, label, comment)
     with records.writing() as session:
         row = owned(session, owner, case_id)
-        now = datetime.now(UTC)
-        row.feedback.append(
-            FeedbackRow(id=uuid4().hex, case_id=case_id, kind=kind, label=label, comment=comment, created=now)
-        )
-        audit.write(session, "feedback.add", owner, case_id)
+        last = row.feedback[-1] if row.feedback else None
+        if last is None or (last.kind, last.label, last.comment) != (kind, label, comment):
+            now = datetime.now(UTC)
+            row.feedback.append(
+                FeedbackRow(id=uuid4().hex, case_id=case_id, kind=kind, label=label, comment=comment, created=now)
+            )
+            audit.write(session, "feedback.add", owner, case_id)
         return case_of(row)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,6 +20,7 @@ from dermalens.records.store import Records
 from dermalens.records.tables import JobItemRow, JobRow
 from dermalens.records.texts import tidy_line
 
+_JOB_ID: Final = re.compile("[0-9a-f]{32}")
 _LOST: Final = "The image was lost before its turn came. Send it again."
 
 
@@ -51,16 +53,25 @@ class Job:
 Waiting = tuple[str, int, bytes, dict[str, Any], str]  # job id, number, image as it came, options, owner
 
 
-def add_job(records: Records, owner: str, images: Sequence[tuple[str, bytes]], options: dict[str, Any]) -> Job:
-    """Take a batch of (name, bytes); it is on the disk when this returns.
+def add_job(
+    records: Records,
+    owner: str,
+    images: Sequence[tuple[str, bytes]],
+    options: dict[str, Any],
+    *,
+    job_id: str | None = None,
+) -> Job:
+    """Take a batch of (name, bytes); it is on the disk when this returns. The same `job_id` again gives the first job.
 
     Raises:
-        BadValue: there is no image, or a name is too long.
+        BadValue: there is no image, a name is too long, or the id is another owner's.
         RecordsError: the database is away or the disk is full; then nothing was taken.
     """
     if not images:
         raise BadValue("The job has no image; needed is at least one.")
-    job_id = uuid4().hex
+    if job_id is not None and not _JOB_ID.fullmatch(job_id):
+        raise BadValue(f"The id of the job is {job_id[:40]!r}; needed are 32 digits of 0-9 and a-f.")
+    named, job_id = job_id is not None, job_id or uuid4().hex
     items = [
         JobItemRow(job_id=job_id, number=number, name=tidy_line(name, "name of an image"), state="waiting")
         for number, (name, _) in enumerate(images)
@@ -70,14 +81,19 @@ def add_job(records: Records, owner: str, images: Sequence[tuple[str, bytes]], o
     try:
         _spool_missing(records, job_id, images)
         with records.writing() as session:
-            _spool_missing(records, job_id, images)  # a slow upload may look like litter to the janitor
-            session.add(row)
-            audit.write(session, "job.add", owner, job_id, count=len(images))
-            job = _job(row)
+            known = session.get(JobRow, job_id)
+            if known is None:
+                _spool_missing(records, job_id, images)  # a slow upload may look like litter to the janitor
+                session.add(row)
+                audit.write(session, "job.add", owner, job_id, count=len(images))
+            elif known.owner != owner:
+                raise BadValue("The id of the job is taken. Leave it out.")
+            job = _job(known or row)
         is_committed = True
     finally:
-        if not is_committed:
+        if not is_committed and not named:  # those of a named one may be images of the job there is
             _unspool(records, job_id, range(len(images)))
+    _unspool(records, job_id, [item.number for item in job.items if item.state != "waiting"])
     return job
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated
 
 from anyio import to_thread
@@ -14,6 +15,7 @@ from dermalens.serve.api.answers import job_content, json_response
 from dermalens.serve.openapi import IMAGE_PROBLEMS, images_body, problems
 from dermalens.serve.options import JudgingOptions, JudgingQuery, order_of_job, with_fields
 from dermalens.serve.problems import Refusal
+from dermalens.serve.repeats import IdempotencyKey, id_of
 from dermalens.serve.running import running_of
 from dermalens.serve.schemas import JobOut
 from dermalens.serve.upload import taken_in
@@ -34,16 +36,18 @@ JobId = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="Id of a batch
     },
     openapi_extra=images_body(JudgingOptions),
 )
-async def predict_batch(request: Request, query: JudgingQuery, caller: Predicts) -> Response:
+async def predict_batch(
+    request: Request, query: JudgingQuery, caller: Predicts, idempotency_key: IdempotencyKey = None
+) -> Response:
     """The images wait on the disk until they are answered, over a restart too, and are deleted then."""
     batches = running_of(request).batches
     with batches.room():
-        job = await _taken(request, query, caller)
+        job = await _taken(request, query, caller, idempotency_key)
     batches.added.set()
     return json_response(job_content(job), 202, {"Location": f"/v1/jobs/{job.id}"})
 
 
-async def _taken(request: Request, query: JudgingOptions, caller: Caller) -> Job:
+async def _taken(request: Request, query: JudgingOptions, caller: Caller, key: str | None) -> Job:
     running = running_of(request)
     records = running.needed_records
     async with taken_in(request, most_images=running.service.settings.max_batch_images) as form:
@@ -51,7 +55,9 @@ async def _taken(request: Request, query: JudgingOptions, caller: Caller) -> Job
         stored = options.model_dump(exclude_defaults=True)
         images = _named(form.names, form.images)
         work_of(running.service, order_of_job(b"", stored), deadline=0)  # refuses what no image could be answered with
-        return await to_thread.run_sync(lambda: add_job(records, caller.owner, images, stored))
+        said = json.dumps([stored, *(name for name, _ in images)])
+        job_id = key and id_of(caller.owner, key, (image for _, image in images), said)
+        return await to_thread.run_sync(lambda: add_job(records, caller.owner, images, stored, job_id=job_id))
 
 
 @router.get(

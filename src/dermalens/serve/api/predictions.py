@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Final, Literal
 
 from anyio import to_thread
-from fastapi import APIRouter, Header, Path, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from dermalens.core.errors import DermaLensError
@@ -21,7 +21,7 @@ from dermalens.serve.days import Day
 from dermalens.serve.openapi import IMAGE_PROBLEMS, image_body, problems
 from dermalens.serve.options import PredictionOptions, PredictionQuery, with_fields
 from dermalens.serve.problems import Refusal
-from dermalens.serve.repeats import case_id_of
+from dermalens.serve.repeats import IdempotencyKey, id_of
 from dermalens.serve.running import running_of
 from dermalens.serve.schemas import CaseOut, CasesOut, Predicted
 from dermalens.serve.upload import taken_in
@@ -30,16 +30,6 @@ CONSENT: Final = "Kept on request through the API (keep=true)."
 
 router = APIRouter(prefix="/v1", tags=["predictions"])
 
-IdempotencyKey = Annotated[
-    str | None,
-    Header(
-        alias="Idempotency-Key",
-        min_length=1,
-        max_length=200,
-        description="Any text, new for every case. A request that is sent again just as it was, because its answer was "
-        "lost, keeps no second case; with another image or other options it keeps another one.",
-    ),
-]
 CaseId = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="Id of a kept case.")]
 
 
@@ -85,7 +75,7 @@ async def predict(
             caller.need("records")
         answered = await answer(request, options.order(form.image))
         new = _new_case(options, form.image, answered) if options.keep else None
-        case_id = idempotency_key and case_id_of(caller.owner, idempotency_key, form.image, options.model_dump_json())
+        case_id = idempotency_key and id_of(caller.owner, idempotency_key, [form.image], options.model_dump_json())
         kept = await _keep(request, caller, new, case_id) if new else {"id": None}
     return json_response(predicted(answered, kept))
 

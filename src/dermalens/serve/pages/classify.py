@@ -32,7 +32,7 @@ from dermalens.serve.pages.layers import layers_of
 from dermalens.serve.pages.rendering import is_fragment, language_for, page
 from dermalens.serve.pages.sentences import say
 from dermalens.serve.pages.words import SEXES, SITES, capital
-from dermalens.serve.repeats import case_id_of
+from dermalens.serve.repeats import id_of
 from dermalens.serve.running import running_of
 from dermalens.serve.upload import taken_in
 
@@ -101,7 +101,7 @@ async def _kept(request: Request, caller: Caller, asked: AskedFor, prediction: P
     try:
         new = _new_case(asked, prediction, language)
         number = asked.form_number
-        case_id = number and case_id_of(caller.owner, number, asked.order.image, asked.said)
+        case_id = number and id_of(caller.owner, number, [asked.order.image], asked.said)
         keeping = partial(keep, running_of(request).needed_records, caller.owner, new, case_id=case_id)
         case = await to_thread.run_sync(keeping)
     except DermaLensError as error:
