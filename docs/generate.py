@@ -21,6 +21,7 @@ import generate_serving
 from dermalens.core.bundlefile import read_bundle
 from dermalens.evaluate.card import model_card
 from dermalens.evaluate.card_report import read_judged
+from dermalens.evaluate.report_names import CAUTION
 from dermalens.evaluate.systems import read_systems
 from dermalens.evaluate.systems_page import Budget, systems_page
 from dermalens.predict.classifier import DEFAULT_BUNDLE
@@ -101,7 +102,7 @@ def figures() -> str:
     """The table of figures out of the model card."""
     card = model_card(read_bundle(DEFAULT_BUNDLE).manifest, "")
     rows = [line for line in card.split("## Figures")[1].split("## ")[0].splitlines() if line.startswith("|")]
-    return "\n".join(rows) + "\n"
+    return "\n".join([*rows, "", CAUTION]) + "\n"
 
 
 def speed() -> str:

@@ -87,3 +87,19 @@ class DiesAnewWhileItLoads(DiesOnce):
             os.kill(os.getpid(), signal.SIGKILL)
         mark.touch()
         super().__init__(bundle, *given)
+
+
+class LacksAPackage(Scorer):
+    """Raises while it loads what no command expects."""
+
+    def __init__(self, *given):
+        raise ImportError("libcudnn.so.9: cannot open shared object file")
+
+
+class FailsAtOne(Scorer):
+    """Raises at 007.png what no image should make it raise."""
+
+    def __call__(self, batch):
+        if any(os.fsdecode(path).endswith("007.png") for path in batch["path"]):
+            raise RuntimeError("a bug of ours")
+        return super().__call__(batch)

@@ -193,8 +193,91 @@ def test_a_list_that_is_a_pipe_is_refused_before_it_is_read(tmp_path):
 def test_a_csv_list_has_a_column(tmp_path):
     (tmp_path / "list.csv").write_text('id,image,"note"\n1,a.jpg,"x, y"\n2,,\n')
     assert found(tmp_path / "list.csv", column="image") == ["a.jpg"]
-    with pytest.raises(BatchError, match=r"list.csv has no column path; it has id, image, note\. .*--list-column"):
+    known = r'it has "id", "image", "note"\. .*--list-column'
+    with pytest.raises(BatchError, match=f'list.csv has no column "path"; {known}'):
         found(tmp_path / "list.csv")
+
+
+@pytest.mark.parametrize(
+    ("header", "words"),
+    [
+        ("id, path", 'has no column "path"; it has "id", " path". Name the one with the paths: --list-column.'),
+        ("id;path", 'it has "id;path". Columns are separated by commas'),
+        ("id\tpath", 'it has "id\tpath". Columns are separated by commas (in a list that ends in .tsv by tabs)'),
+    ],
+)
+def test_a_column_that_is_missing_by_a_space_or_a_separator_is_seen_in_the_message(tmp_path, header, words):
+    (tmp_path / "h.csv").write_text(f"{header}\n1,a.jpg\n")
+    with pytest.raises(BatchError) as raised:
+        found(tmp_path / "h.csv")
+    assert words in str(raised.value)
+
+
+@pytest.mark.parametrize(("name", "separator"), [("list.txt", ","), ("list", ","), ("list.tsv", "\t"), ("l.csv", ",")])
+def test_a_column_that_is_named_makes_any_list_a_table(tmp_path, name, separator):
+    (tmp_path / name).write_text(f"id{separator}image\n1{separator}a.jpg\n")
+    source = find_source(str(tmp_path / name), column="image")
+    assert source.column == "image"
+    assert list(images_of(source)) == ["a.jpg"]
+
+
+def test_without_a_column_only_a_csv_is_a_table(tmp_path):
+    for name, column in {"a.csv": "path", "b.CSV": "path", "c.txt": None, "d.tsv": None}.items():
+        (tmp_path / name).write_text("path\na.jpg\n")
+        assert find_source(str(tmp_path / name)).column == column
+
+
+def test_a_line_that_is_longer_than_any_path_is_no_list(tmp_path):
+    (tmp_path / "list.txt").write_text("a" * 8192 + "\r\n" + "b.jpg\n")
+    assert found(tmp_path / "list.txt") == ["a" * 8192, "b.jpg"]
+    (tmp_path / "list.txt").write_text("a.jpg\n" + "b" * 8193 + "\n")
+    with pytest.raises(BatchError, match="is no list of paths: line 2 has more than 8,192 characters"):
+        found(tmp_path / "list.txt")
+
+
+@pytest.mark.parametrize("before", ["", "file://"])
+def test_a_pipe_among_the_images_is_an_error_and_is_not_waited_for(tmp_path, before):
+    os.mkfifo(tmp_path / "a.jpg")
+    assert found(f"{before}{tmp_path}") == [f"{before}{tmp_path}/a.jpg"]
+    with pytest.raises(ImageError, match=r"a\.jpg is no regular file but a pipe, .* Save the image as a file"):
+        read_image(f"{before}{tmp_path}/a.jpg")
+
+
+@pytest.mark.parametrize(
+    "url", ["dir://x/a.jpg", "reference://x", "github://x", "generic://a.jpg", "jupyter://x", "dbfs://x"]
+)
+def test_a_url_that_says_too_little_for_its_storage_is_an_error_of_its_image(url):
+    scheme = url.partition("://")[0]
+    with pytest.raises(
+        ImageError, match=f"{url} cannot be opened: {scheme}:// needs more than this URL says"
+    ) as raised:
+        read_image(url)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "identity"),
+    [
+        ("memory://b/", "memory://b"),
+        ("memory://b/deep//", "memory://b/deep"),
+        ("memory://b", "memory://b"),
+        ("memory:///", "memory:///"),
+        ("file:///", "file:///"),
+    ],
+)
+def test_a_slash_at_the_end_of_a_url_makes_no_other_run(bucket, text, identity):
+    assert find_source(text).identity == identity
+
+
+def test_two_colons_in_the_name_of_an_image_are_part_of_the_name(bucket):
+    filesystem = fsspec.filesystem("memory")
+    for name in ("/b/left::right.jpg", "/b/a::b/one.jpg", "/b/a::b/list.txt"):
+        filesystem.pipe_file(name, b"one.jpg\n" if name.endswith("txt") else name.encode())
+    assert read_image("memory:///b/left::right.jpg") == b"/b/left::right.jpg"
+    assert {"memory:///b/left::right.jpg", "memory:///b/a::b/one.jpg"} < set(found(bucket))
+    assert found("memory:///b/a::b") == ["memory:///b/a::b/one.jpg"]
+    listed = find_source("memory:///b/a::b/list.txt")
+    assert [read_image(key, listed.base) for key in images_of(listed)] == [b"/b/a::b/one.jpg"]
 
 
 def test_a_bucket_is_a_folder_a_glob_or_a_list(bucket):
@@ -327,6 +410,21 @@ def archive(tmp_path):
         file.write(tmp_path / "a.png", "in/b.png")
         file.writestr("in/list.csv", "path\na.png\nb.png\n")
     return tmp_path / "all.zip"
+
+
+def test_two_colons_in_a_name_in_an_archive_are_an_error_of_that_image(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as file:
+        file.writestr("in/left::right.png", b"")
+    (key,) = found(f"zip://in::{tmp_path}/a.zip")
+    with pytest.raises(ImageError, match="as its name in the archive has two colons in it"):
+        read_image(key)
+
+
+def test_an_archive_in_an_archive_is_read(archive):
+    with zipfile.ZipFile(archive.with_name("outer.zip"), "w") as file:
+        file.write(archive, "all.zip")
+    url = f"zip://in/a.png::zip://all.zip::{archive.with_name('outer.zip')}"
+    assert read_image(url) == archive.with_name("a.png").read_bytes()
 
 
 def test_a_list_in_an_archive_names_what_lies_beside_it(archive):

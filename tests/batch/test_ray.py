@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 
@@ -58,6 +59,20 @@ def test_an_image_that_kills_every_actor_ends_the_run_with_one_line(cluster, bun
     with pytest.raises(BatchError, match="Ray gave up: .*--engine local goes on from there") as raised:
         finish(run, partial(score_with_ray, workers=1))
     assert "\n" not in str(raised.value)
+
+
+def test_what_to_do_after_ray_gave_up_on_a_gpu_is_what_such_a_run_can_do(bundle, images, tmp_path, monkeypatch):
+    def lost(*_, **__):
+        raise ray.exceptions.RayError("The actor died.")
+
+    monkeypatch.setattr("dermalens.batch.ray_engine._scored", lost)
+    monkeypatch.setattr("dermalens.batch.ray_engine._running", lambda _: nullcontext())
+    run = ready(bundle, images, tmp_path / "out")
+    with pytest.raises(
+        BatchError, match="the same command goes on from there. .*without --gpus into another"
+    ) as raised:
+        finish(run, partial(score_with_ray, workers=1, gpus=1))
+    assert "--engine local goes on" not in str(raised.value)
 
 
 def test_a_bundle_that_has_changed_ends_the_run_with_its_line(cluster, bundle, images, tmp_path):

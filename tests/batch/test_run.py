@@ -7,6 +7,7 @@ import errno
 import hashlib
 import io
 import json
+import os
 import shutil
 import warnings
 from functools import partial
@@ -15,7 +16,9 @@ import fsspec
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 
+from dermalens.batch import workers
 from dermalens.batch.errors import BatchError
 from dermalens.batch.gpu import answers_together
 from dermalens.batch.manifest import keys_of
@@ -27,7 +30,18 @@ from dermalens.batch.workers import score_locally
 from dermalens.core.bundle import Calibration
 from dermalens.core.errors import DermaLensError, ImageError
 from dermalens.predict.classifier import Asked
-from tests.batch.drawn import COUNT, DiesAlways, DiesAnewWhileItLoads, DiesAtOnce, DiesOnce, ready, score, shards
+from tests.batch.drawn import (
+    COUNT,
+    DiesAlways,
+    DiesAnewWhileItLoads,
+    DiesAtOnce,
+    DiesOnce,
+    FailsAtOne,
+    LacksAPackage,
+    ready,
+    score,
+    shards,
+)
 from tests.tiny_bundle import lesion, tiny_graph, write_tiny_bundle
 
 
@@ -158,6 +172,25 @@ def test_a_csv_reader_finds_names_with_any_line_break(bundle, tmp_path):
     assert [row["path"] for row in csv.DictReader(io.StringIO(content, newline=""))] == [f"{folder}/{n}" for n in names]
     assert content.replace("\r\nf", "").count("\r\n") == 0
     assert ready(bundle, folder, tmp_path / "out", format="csv").tally == run.tally
+
+
+def test_a_pipe_among_the_images_is_a_row_with_its_error(bundle, tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    lesion("nv").save(folder / "a.png")
+    os.mkfifo(folder / "b.png")
+    score(bundle, folder, tmp_path / "out", workers=1)
+    errors = [row["error"] for row in rows_of(tmp_path / "out")]
+    assert errors == [None, "is no regular file but a pipe, a socket or a device. Save the image as a file."]
+
+
+def test_a_url_of_a_list_that_says_too_little_is_a_row_with_its_error(bundle, images, tmp_path):
+    (tmp_path / "list.txt").write_text(f"{images}/001.png\ngithub://x\ndir://x/a.jpg\n")
+    score(bundle, tmp_path / "list.txt", tmp_path / "out")
+    errors = {row["path"]: row["error"] for row in rows_of(tmp_path / "out")}
+    assert errors.pop(f"{images}/001.png") is None
+    assert sorted(errors) == ["dir://x/a.jpg", "github://x"]
+    assert all("needs more than this URL says" in error for error in errors.values())
 
 
 def test_a_source_whose_name_is_no_text_is_scored_and_goes_on(bundle, images, tmp_path):
@@ -309,6 +342,13 @@ def test_a_run_that_cannot_begin_leaves_a_folder_as_it_was(images, tmp_path):
     assert not (tmp_path / "new").exists()
 
 
+def test_a_run_that_cannot_begin_leaves_none_of_the_folders_that_it_made(tmp_path):
+    (tmp_path / "a").mkdir()
+    with pytest.raises(BatchError), held(open_output(str(tmp_path / "a" / "b" / "c"))):
+        raise BatchError("cannot begin")
+    assert list(tmp_path.rglob("*")) == [tmp_path / "a"]
+
+
 def test_too_many_errors_stop_a_run_and_finished_shards_stay(bundle, images, tmp_path):
     folder = shutil.copytree(images, tmp_path / "in")
     for number in range(20):
@@ -341,6 +381,74 @@ def test_the_seconds_of_every_finished_shard_are_kept_when_a_run_is_interrupted(
     assert [line["shard"] for line in lines] == [f"part-{number:05}.parquet" for number in range(8)]
 
 
+class RenamesToFreeNames(MemoryFileSystem):  # type: ignore[misc]  # fsspec has no types
+    """As smb and hdfs: a rename does not replace. Its folders are listed with the object that marks them."""
+
+    protocol = "free"
+
+    @classmethod
+    def _strip_protocol(cls, path):
+        return str(super()._strip_protocol(path.replace("free://", "memory://")))
+
+    def mv(self, path1, path2, **options):
+        if self.exists(path2):
+            raise FileExistsError(errno.EEXIST, "File exists", path2)
+        super().mv(path1, path2, **options)
+
+    def ls(self, path, detail=True, **options):
+        mark = {"name": f"{path}/", "size": 0, "type": "file"}
+        return [mark if detail else mark["name"], *super().ls(path, detail=detail, **options)]
+
+
+@pytest.fixture
+def storage():
+    """One whose renames do not replace, and whose folders have marks."""
+    fsspec.register_implementation("free", RenamesToFreeNames, clobber=True)
+    filesystem = RenamesToFreeNames()
+    filesystem.makedirs("/scores/out")
+    yield filesystem
+    fsspec.filesystem("memory").rm("/", recursive=True)
+
+
+def test_storage_that_renames_to_free_names_only_takes_a_run_that_goes_on(whole, bundle, images, storage):
+    def interrupted(keys, work):
+        for number, rows in enumerate(score_locally(keys, work, workers=0)):
+            if number == 3:
+                raise KeyboardInterrupt
+            yield rows
+
+    storage.pipe_file("/scores/out/keys/part-00000.jsonl", b"of a run that was killed while it looked for images")
+    with pytest.raises(KeyboardInterrupt):
+        finish(ready(bundle, images, "free://scores/out"), interrupted)
+    assert storage.exists("/scores/out/timings.jsonl")
+    score(bundle, images, "free://scores/out")
+    storage.rm_file("/scores/out/part-00002.parquet")
+    score(bundle, images, "free://scores/out")
+    for number in range(8):
+        name = f"part-{number:05}.parquet"
+        assert storage.cat_file(f"/scores/out/{name}") == (whole / name).read_bytes()
+
+
+def test_the_mark_of_an_empty_folder_is_no_file_in_it(storage):
+    output = open_output("free://scores/out/")
+    assert output.names() == set()
+    output.write("keys/part-00000.jsonl", b"")
+    assert (output.names(), output.names("keys")) == ({"keys"}, {"part-00000.jsonl"})
+
+
+@pytest.mark.parametrize("out", ["{}/out", "memory://older"])
+def test_lists_of_a_run_that_was_ended_while_it_looked_for_images_go(bundle, images, tmp_path, out):
+    output = open_output(out.format(tmp_path))
+    try:
+        for number in range(6, 12):
+            output.write(f"keys/part-{number:05}.jsonl", b'"older.png"\n')
+        ready(bundle, images, output.name)
+        assert output.names("keys") == {f"part-{number:05}.jsonl" for number in range(8)}
+        assert b"older" not in output.read("keys/part-00006.jsonl")
+    finally:
+        fsspec.filesystem("memory").rm("/", recursive=True)
+
+
 @pytest.mark.parametrize("text", ["-1", "1.5", "many", "nan"])
 def test_what_is_no_number_of_errors_is_refused(text):
     with pytest.raises(BatchError, match="needed is a number of images, or a share of them"):
@@ -359,6 +467,26 @@ def test_an_image_that_kills_every_worker_is_a_row_with_an_error(whole, bundle, 
     assert rows[bad]["path"].endswith("007.png")
     assert rows[bad]["error"].startswith("The worker process was killed (signal 9) at this image, twice; it may need")
     assert run.tally.errors == 2
+
+
+def test_an_image_at_which_a_worker_raises_is_a_row_with_its_exit_code(whole, bundle, images, tmp_path):
+    run = score(bundle, images, tmp_path / "out", workers=1, scorer=FailsAtOne)
+    (row,) = [row for row in rows_of(tmp_path / "out") if row["path"].endswith("007.png")]
+    assert row["error"].startswith("The worker process ended (exit code 1) at this image, twice. To see what it says")
+    assert run.tally.errors == 2
+
+
+def test_workers_that_raise_while_they_load_end_the_run_and_memory_is_not_blamed(bundle, images, tmp_path):
+    with pytest.raises(BatchError, match=r"ended \(exit code 1\) while it loaded the bundle\. What it said") as raised:
+        score(bundle, images, tmp_path / "out", workers=1, scorer=LacksAPackage)
+    assert "memory" not in str(raised.value)
+
+
+def test_there_are_no_more_workers_than_chunks(bundle, images, tmp_path, monkeypatch):
+    begun, start = [], workers.start_worker
+    monkeypatch.setattr(workers, "start_worker", lambda work: begun.append(work) or start(work))
+    run = score(bundle, f"{images}/00*", tmp_path / "out", workers=3)
+    assert (run.tally.images, len(begun)) == (8, 1)
 
 
 def test_workers_that_cannot_load_the_bundle_end_the_run(bundle, images, tmp_path):

@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from dermalens.cli.audit import app
 from dermalens.records.cases import keep
-from dermalens.records.errors import AuditBroken
+from dermalens.records.errors import AuditBroken, RecordsError
 from dermalens.records.place import default_url
 from dermalens.records.store import opened
 from tests.records.made_case import OWNER, new_case
@@ -39,3 +39,22 @@ def test_a_changed_entry_is_named(tmp_path):
     error = run(tmp_path).exception
     assert isinstance(error, AuditBroken)
     assert "Entry 1" in str(error)
+
+
+def test_at_a_place_without_a_record_nothing_is_found_unbroken(tmp_path):
+    result = run(tmp_path / "none")
+    assert isinstance(result.exception, RecordsError)
+    assert result.stdout == ""
+    assert str(result.exception) == (
+        f"There is no record at {tmp_path / 'none' / 'records.sqlite'}; check --data-folder (DERMALENS_DATA_FOLDER) or "
+        "--database-url (DERMALENS_DATABASE_URL)."
+    )
+    assert not (tmp_path / "none").exists()
+
+
+def test_the_log_is_verified_without_the_data_folder(tmp_path):
+    with opened(default_url(tmp_path), tmp_path) as records:
+        keep(records, OWNER, new_case())
+    words = ["verify", "--database-url", default_url(tmp_path), "--data-folder", str(tmp_path / "none")]
+    assert CliRunner().invoke(app, words).exit_code == 0
+    assert not (tmp_path / "none").exists()

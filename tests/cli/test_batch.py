@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import random
 import resource
 import signal
@@ -49,6 +50,10 @@ def started(place, out, *more, **options):
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
 
 
+def count(out):
+    return len(list(out.glob("part-*.parquet")))
+
+
 def wait_for(condition, seconds=30):
     end = time.monotonic() + seconds
     while not condition():
@@ -89,28 +94,78 @@ def test_a_finished_run_has_nothing_to_do(whole, place):
     assert shards(place / "whole") == before
 
 
-def test_a_run_killed_at_any_moment_goes_on_and_ends_with_the_same_bytes(whole, place, tmp_path):
-    moments = random.Random(6)
+def test_a_run_killed_at_any_moment_goes_on_and_ends_with_the_same_bytes(place, tmp_path):
+    one_by_one, out = ("--shard-size", 1, "--workers", 0), tmp_path / "out"
+    typed(place, tmp_path / "whole", *one_by_one)
+    moments, finished = random.Random(6), [0]
     for _ in range(4):
-        process = started(place, tmp_path / "out")
-        time.sleep(moments.uniform(0.5, 1.6))
-        children = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
+        process = started(place, out, *one_by_one)
+        # The first is killed soon after its lists are there, the others soon after a shard that is new.
+        wait_for(lambda: (out / "manifest.json").exists() if len(finished) == 1 else count(out) > finished[-1])
+        time.sleep(moments.uniform(0, 0.04))
         process.kill()
         process.communicate()
-        _, alive = psutil.wait_procs(children, timeout=10)
-        assert alive == []
-    done = started(place, tmp_path / "out")
+        finished.append(count(out))
+        assert finished[-1] >= finished[-2]
+        if finished[-1] == 37:
+            break
+    assert any(0 < shards_ < 37 for shards_ in finished)
+    done = started(place, out, *one_by_one)
     assert done.communicate(timeout=60)[1].startswith(LIMITS)
     assert done.returncode == 2
-    assert shards(tmp_path / "out") == shards(place / "whole")
+    assert shards(out) == shards(tmp_path / "whole")
+
+
+def test_names_that_are_longer_than_any_pipe_takes_do_not_stop_a_worker(place, tmp_path):
+    names = [f"{number}{'x' * 100_000}.jpg" for number in range(64)]
+    (tmp_path / "list.csv").write_text("\n".join(["path", *names]) + "\n")
+    command = ["batch", str(tmp_path / "list.csv"), str(tmp_path / "out"), "--bundle", str(place / "bundle")]
+    command = [sys.executable, "-m", "dermalens", *command, "--workers", "1"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.stdout.startswith("64 images in 1 shard in ")
+    assert "64 with an error" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("given", "raised", "code"), [("new", KeyboardInterrupt, 130), ("new", SystemExit, 143), ("begun", SystemExit, 143)]
+)
+def test_an_end_before_the_first_shard_is_one_line(place, tmp_path, monkeypatch, given, raised, code):
+    def ended(*_):
+        raise raised
+
+    if given == "begun":
+        prepare(Wanted(str(place / "images"), str(place / "bundle"), shard_size=5), LocalFolder(str(tmp_path / "out")))
+    monkeypatch.setattr("dermalens.batch.run.prepare", ended)
+    result = typed(place, tmp_path / "out")
+    after = {
+        "new": "the first shard; the same command begins again.",
+        "begun": "a new shard; the same command goes on.",
+    }
+    assert (result.exit_code, result.stderr) == (code, f"Interrupted before {after[given]}\n")
+
+
+@pytest.mark.parametrize(("out", "said"), [("new", "Looking for images in"), ("whole", "Reading what is finished in")])
+def test_a_person_is_told_what_is_done_before_the_first_shard(whole, place, tmp_path, out, said):
+    output = place / "whole" if out == "whole" else tmp_path / "out"
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "dermalens", *words(place, output, "--workers", 0)]
+    with os.fdopen(ours, "rb", buffering=0) as terminal:
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=theirs)
+        os.close(theirs)
+        first = terminal.read(4096)
+        process.kill()
+        process.communicate()
+    assert first.decode().startswith(f"{said} {output if out == 'whole' else place / 'images'}")
 
 
 def test_a_run_killed_between_two_shards_keeps_the_first(whole, place, tmp_path):
     out = tmp_path / "out"
     process = started(place, out)
     wait_for((out / "part-00000.parquet").exists)
+    children = psutil.Process(process.pid).children(recursive=True)
     process.kill()
     process.communicate()
+    assert psutil.wait_procs(children, timeout=10)[1] == []
     first = (out / "part-00000.parquet").stat().st_mtime_ns
     assert started(place, out).communicate(timeout=60)[0].startswith("37 images in 8 shards")
     assert (out / "part-00000.parquet").stat().st_mtime_ns == first
@@ -150,9 +205,9 @@ def test_the_output_is_listed_once_to_say_how_much_is_finished(place, tmp_path, 
     listed = []
 
     class Listed(LocalFolder):
-        def names(self):
+        def names(self, *folder):
             listed.append(self)
-            return super().names()
+            return super().names(*folder)
 
     wanted = Wanted(str(place / "images"), str(place / "bundle"), shard_size=1)
     run = prepare(wanted, Listed(str(tmp_path / "out")))

@@ -68,6 +68,20 @@ def test_the_main_figures_stand_on_standard_output(result) -> None:
     assert "McNemar, most probable class: only tiny 1.0 right in 12, only mole 1.0 in 1 of 15" in result.stdout
 
 
+def test_two_bundles_of_one_name_are_told_apart(folder: Path) -> None:
+    write_tiny_bundle(folder / "twin", calibration=read_bundle(folder / "mole").manifest.calibration)
+    found = evaluate(folder, "--against", folder / "twin", "--allow-seen", "--out", folder / "beside")
+    assert found.exit_code == 0, found.output
+    sha256 = read_bundle(folder / "twin").sha256
+    assert f"tiny 1.0 less tiny 1.0 ({sha256[:8]})" in found.stdout
+
+
+def test_a_bundle_is_held_against_the_one_of_the_package(folder: Path) -> None:
+    found = evaluate(folder, "--against", "packaged", "--allow-seen", "--out", folder / "beside")
+    assert found.exit_code == 0, found.output
+    assert "tiny 1.0 less default " in found.stdout
+
+
 def test_the_folder_holds_report_figures_and_predictions(result, folder: Path) -> None:
     names = {path.relative_to(folder / "out").as_posix() for path in (folder / "out").rglob("*") if path.is_file()}
     assert names >= {"report.html", "report.json", "predictions.csv", "predictions_isic.csv"}
@@ -135,10 +149,12 @@ def test_scoring_the_written_predictions_gives_the_same_figures(result, folder: 
         (["--prevalence", "3"], "0 and 1"),
         (["--run", "nowhere"], "metrics.csv cannot be read"),
         (["--against", "nowhere"], "nowhere does not exist"),
+        (["--against", "MOLE"], "--against names the bundle itself"),
     ],
 )
 def test_what_cannot_be_judged_is_refused_at_once(folder: Path, words: list[str], message: str) -> None:
-    refused = evaluate(folder, *words, bundle="mole")
+    given = [folder / "mole" if word == "MOLE" else word for word in words]
+    refused = evaluate(folder, *given, bundle="mole")
     assert (refused.exit_code, message in refused.stderr) == (2, True), refused.stderr
 
 

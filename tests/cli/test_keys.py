@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+from sqlalchemy import update
 from typer.testing import CliRunner
 
 from dermalens.cli.keys import app
@@ -9,6 +11,7 @@ from dermalens.core.errors import DermaLensError
 from dermalens.records.keys import check_key
 from dermalens.records.place import default_url
 from dermalens.records.store import opened
+from dermalens.records.tables import KeyRow
 
 
 def run(folder, *words):
@@ -38,9 +41,25 @@ def test_a_revoked_key_is_listed_as_such_and_opens_no_more(tmp_path):
         assert check_key(records, text) is None
 
 
+def test_an_older_name_with_control_characters_is_listed_with_escapes(tmp_path):
+    run(tmp_path, "create", "--name", "Ward")
+    with opened(default_url(tmp_path), tmp_path) as records, records.writing() as session:
+        session.execute(update(KeyRow).values(name="Ward\x1b[31m"))
+    assert run(tmp_path, "list").stdout.endswith("Ward\\x1b[31m\n")
+    assert json.loads(run(tmp_path, "list", "--json").stdout)[0]["name"] == "Ward\x1b[31m"
+
+
 def test_mistakes_are_told_in_one_line(tmp_path):
-    for words in (["create", "--name", "x", "--scopes", "root"], ["revoke", "0123"]):
+    for words in (["create", "--name", "x", "--scopes", "root"], ["create", "--name", ""], ["revoke", "0123"]):
         error = run(tmp_path, *words).exception
         assert isinstance(error, DermaLensError)
         assert "\n" not in str(error)
     assert "dermalens keys create" in run(tmp_path, "list").stderr
+
+
+@pytest.mark.parametrize("words", [("list",), ("revoke", "0123")])
+def test_at_a_place_without_a_record_none_is_made(tmp_path, words):
+    error = run(tmp_path / "none", *words).exception
+    assert isinstance(error, DermaLensError)
+    assert str(error).startswith(f"There is no record at {tmp_path / 'none' / 'records.sqlite'}; check --data-folder")
+    assert not (tmp_path / "none").exists()

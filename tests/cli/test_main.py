@@ -66,6 +66,36 @@ def test_a_full_disk_behind_the_output_is_one_line(form):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("words", [["--version"], ["--help"], ["predict", "--help"], []])
+def test_a_full_disk_behind_a_help_page_is_one_line(words):
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "dermalens", *words]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT, check=False)
+    assert done.returncode == 2
+    assert done.stderr == "error: The output cannot be written: No space left on device.\n"
+
+
+@pytest.mark.parametrize("words", [["--version"], ["--help"], ["predict", "--help"], []])
+def test_a_reader_of_a_help_page_that_is_gone_ends_the_command_quietly(words):
+    end, output = os.pipe()
+    os.close(end)
+    command = [sys.executable, "-m", "dermalens", *words]
+    done = subprocess.run(command, stdout=output, stderr=subprocess.PIPE, env=ENVIRONMENT, check=False)
+    os.close(output)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+def test_a_closed_output_takes_no_version_and_is_no_error():
+    done = subprocess.run(
+        ["sh", "-c", '"$0" -m dermalens --version >&-', sys.executable], capture_output=True, env=ENVIRONMENT
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_control_characters_in_an_error_are_written_as_escapes():
+    assert ended_by(ImageError("a\x1b[31m\x9b.jpg: damaged.")).stderr == "error: a\\x1b[31m\\x9b.jpg: damaged.\n"
+
+
 def test_a_name_that_the_output_cannot_show_ends_no_run(tmp_path):
     for name in ("a", "снимок", "é", "z"):
         copyfile(MOLE, tmp_path / f"{name}.jpg")

@@ -140,6 +140,30 @@ def test_a_folder_without_images_is_an_error(command, tmp_path):
     assert "is a folder without images" in result.stderr
 
 
+PASSED_OVER = "passed over, as {} in none of .bmp .gif .jpeg .jpg .png .tif .tiff .webp: {}\n"
+
+
+def test_files_of_a_folder_that_may_be_pictures_are_named_when_they_are_passed_over(command, tmp_path):
+    save(tmp_path / "in" / "a.png")
+    (tmp_path / "in" / "deep").mkdir()
+    for name in ("1.heic", "2.dcm", "3.AVIF", "4.pdf", "5\x1b.jp2", "deep/6.HEIC"):
+        (tmp_path / "in" / name).write_bytes(b"picture")
+    for name in (".hidden.heic", "notes.txt", "labels.CSV", "answer.json", "Thumbs.db"):
+        (tmp_path / "in" / name).write_bytes(b"beside")
+    for form in ([], ["--json"]):
+        result = command(tmp_path / "in", *form)
+        assert result.exit_code == 0
+        names = "1.heic, 2.dcm, 3.AVIF, 4.pdf, 5\\x1b.jp2 and 1 more"
+        assert result.stderr == "6 files were " + PASSED_OVER.format("their names end", names)
+
+
+def test_a_folder_of_a_format_that_is_not_read_says_so(command, tmp_path):
+    (tmp_path / "a.heic").write_bytes(b"picture")
+    result = command(tmp_path)
+    assert result.exit_code == 2
+    assert result.stderr.startswith("1 file was " + PASSED_OVER.format("its name ends", "a.heic") + "error: ")
+
+
 @pytest.mark.parametrize("form", ["--json", "--csv"])
 def test_a_name_that_is_too_long_is_one_row_with_an_error(command, tmp_path, form):
     result = command(form, "x" * 5000 + ".jpg", save(tmp_path / "a.png"))
@@ -165,6 +189,12 @@ def test_a_closed_standard_input_is_one_row_with_an_error(bundle_folder, monkeyp
     monkeypatch.setattr(sys, "stdin", None)
     (row,) = answers(load(bundle_folder), Request(["-"], operating_point=None, heatmap_folder=None))
     assert row == Failed("-", "Standard input is closed. Needed is an image file: pipe one in or name it.")
+
+
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_an_empty_path_is_said_to_be_one(command, form):
+    result = command("", *form)
+    assert (result.exit_code, result.stderr) == (2, "error: An empty path was given; name an image.\n")
 
 
 def test_an_empty_standard_input_is_an_error(command):
@@ -252,6 +282,22 @@ def test_a_file_name_that_is_not_unicode_is_written_as_an_escape(command, tmp_pa
     row = lines(command("--json", path))[0]
     assert row["image"].endswith("\\xff.png")
     assert row["diagnosis"] == "nv"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="such names are refused there")
+def test_control_characters_in_a_file_name_are_escapes_in_the_table_and_kept_in_json(command, tmp_path):
+    (tmp_path / "in").mkdir()
+    save(tmp_path / "in" / "a\x1b[31m.png")
+    (tmp_path / "in" / "b\nc\x9b.jpg").write_text("text named jpg")
+    shown = command(tmp_path / "in", "--heatmap", tmp_path / "maps")
+    assert "a\\x1b[31m.png" in shown.stdout
+    assert "b\\x0ac\\x9b.jpg" in shown.stdout
+    alone = command(tmp_path / "in" / "a\x1b[31m.png", "--heatmap", tmp_path / "maps")
+    assert "a\\x1b[31m_heatmap.png" in alone.stdout
+    failed = command(tmp_path / "in" / "b\nc\x9b.jpg")
+    assert [letter for letter in shown.output + alone.output + failed.output if letter in "\x1b\x9b"] == []
+    names = [Path(row["image"]).name for row in lines(command("--json", tmp_path / "in"))]
+    assert names == ["a\x1b[31m.png", "b\nc\x9b.jpg"]
 
 
 def test_brackets_in_a_file_name_are_shown_as_they_are(command, tmp_path):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 
 import pytest
 from typer.testing import CliRunner
@@ -67,3 +68,39 @@ def test_the_place_comes_from_the_environment(kept, tmp_path):
         downgrade(records.engine, "0001")
     found = CliRunner().invoke(app, ["status", "--json"], env=environment)
     assert json.loads(found.stdout) == {"schema": "0001", "needed": "0003"}
+
+
+@pytest.mark.parametrize("words", [("status",), ("purge", "--days", "1"), ("sweep",), ("downgrade", "--to", "0001")])
+def test_at_a_place_without_a_record_none_is_made(tmp_path, words):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "records.sqlite").touch()
+    for folder in (tmp_path / "none", tmp_path / "empty"):
+        error = run(folder, *words).exception
+        assert isinstance(error, DermaLensError)
+        assert str(error).startswith(f"There is no record at {folder / 'records.sqlite'}; check --data-folder")
+    assert not (tmp_path / "none").exists()
+    assert [file.stat().st_size for file in (tmp_path / "empty").iterdir()] == [0]
+
+
+def test_upgrade_makes_a_record_that_can_be_used(tmp_path):
+    assert run(tmp_path / "new", "upgrade").exit_code == 0
+    assert json.loads(run(tmp_path / "new", "status", "--json").stdout)["images"] == 0
+    assert run(tmp_path / "new", "sweep").exit_code == 0
+
+
+def test_of_a_database_without_a_record_status_says_none(tmp_path):
+    with sqlite3.connect(tmp_path / "records.sqlite") as connection:
+        connection.execute("CREATE TABLE others (id INTEGER)")
+    connection.close()
+    shown = run(tmp_path, "status")
+    assert shown.stdout.splitlines()[0] == "schema          none"
+    assert json.loads(run(tmp_path, "status", "--json").stdout)["schema"] is None
+    assert "There is no record at" in str(run(tmp_path, "sweep").exception)
+
+
+@pytest.mark.parametrize("words", [("purge", "--days", "1"), ("sweep",)])
+def test_nothing_is_deleted_from_a_data_folder_that_is_not_there(kept, tmp_path, words):
+    place = {"DERMALENS_DATABASE_URL": default_url(kept)}
+    result = CliRunner().invoke(app, [*words, "--data-folder", str(tmp_path / "none")], env=place)
+    assert str(result.exception).startswith(f"There is no data folder at {tmp_path / 'none'}; check --data-folder")
+    assert not (tmp_path / "none").exists()

@@ -25,8 +25,9 @@ def program(bundle_folder: Path) -> Callable[..., Any]:
     app.command("build")(build)
     app.command("similar")(similar)
 
-    def run(*words: object, bundle: Path = bundle_folder) -> Any:
-        return CliRunner(env={"COLUMNS": "200"}).invoke(app, [*map(str, words), "--bundle", str(bundle)])
+    def run(*words: object, bundle: Path = bundle_folder, given: bytes | None = None) -> Any:
+        command = [*map(str, words), "--bundle", str(bundle)]
+        return CliRunner(env={"COLUMNS": "200"}).invoke(app, command, input=given)
 
     return run
 
@@ -80,6 +81,24 @@ def test_what_is_not_a_gallery_ends_with_2(program, folder: Path):
     result = program("similar", folder / "asked.png", "--gallery", folder / "index.csv")
     assert result.exit_code == 2
     assert "is not a gallery" in result.stderr
+
+
+def test_standard_input_is_an_image(program, folder: Path):
+    program("build", folder / "index.csv", "--out", folder / "cases.npz")
+    picture = (folder / "asked.png").read_bytes()
+    piped = json.loads(program("similar", "-", "--gallery", folder / "cases.npz", "--json", given=picture).stdout)
+    named = json.loads(program("similar", folder / "asked.png", "--gallery", folder / "cases.npz", "--json").stdout)
+    assert piped == named | {"image": "-"}
+    empty = program("similar", "-", "--gallery", folder / "cases.npz", given=b"")
+    assert (empty.exit_code, empty.stderr.count("\n")) == (2, 1)
+
+
+def test_control_characters_in_a_file_name_are_written_as_escapes(program, folder: Path):
+    program("build", folder / "index.csv", "--out", folder / "cases.npz")
+    odd = (folder / "asked.png").rename(folder / "a\x1b[31m.png")
+    shown = program("similar", odd, "--gallery", folder / "cases.npz").stdout
+    assert "a\\x1b[31m.png: " in shown
+    assert "\x1b" not in shown
 
 
 def test_the_help_says_what_the_file_holds(program):

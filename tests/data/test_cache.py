@@ -1,3 +1,4 @@
+import errno
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -7,6 +8,7 @@ import pytest
 from PIL import Image
 
 from dermalens.core.errors import DataError
+from dermalens.data import cache
 from dermalens.data.cache import Copy, Reduction, copy_reduced, reduced_bytes
 from dermalens.data.index import Row, read_index, write_index
 from dermalens.data.split import read_split, write_split
@@ -117,6 +119,22 @@ def test_settings_that_make_no_sense_are_refused(side: int, quality: int) -> Non
 def test_a_copy_never_replaces_its_original(split: Path) -> None:
     with pytest.raises(DataError, match="would replace"):
         copy_reduced(read_index(split), split, split.parent, reduction=Reduction())
+
+
+def test_a_file_in_the_place_of_the_folder_asks_for_another_and_a_full_disk_for_room(
+    split: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (split.parent / "copy").write_bytes(b"a file")
+    with pytest.raises(DataError, match=r"copy: File exists\. Choose another folder with --out\.$"):
+        copied(split)
+    (split.parent / "copy").unlink()
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(cache, "write_whole", full)
+    with pytest.raises(DataError, match=r"No space left on device\. Make room, then run the same again\.$"):
+        copied(split)
 
 
 def test_a_split_with_a_lesion_on_two_sides_is_not_copied(split: Path) -> None:

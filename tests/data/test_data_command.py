@@ -89,6 +89,14 @@ def test_audit_prints_text_json_and_a_figure(run: Run, indexed: Path, tmp_path: 
     assert json.loads(run("audit", indexed, "--json").stdout)["images"] == 12
 
 
+def test_a_figure_is_a_png_and_is_called_so(indexed: Path, tmp_path: Path) -> None:
+    words = ["data", "audit", str(indexed), "--figure", str(tmp_path / "f.jpg")]
+    result = CliRunner(env={"COLUMNS": "400"}).invoke(main_app, words)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "ends in .png" in result.stderr
+    assert not (tmp_path / "f.jpg").exists()
+
+
 @pytest.mark.parametrize("form", [[], ["--json"]])
 def test_audit_of_a_leaking_split_reports_and_then_refuses(indexed: Path, tmp_path: Path, form: list[str]) -> None:
     parts = ("train", "val", "test")

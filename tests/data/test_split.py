@@ -14,6 +14,7 @@ from dermalens.data.split import (
     folds_sha256,
     keep_parts,
     parse_shares,
+    read_rows,
     read_split,
     split_rows,
     split_sha256,
@@ -87,8 +88,15 @@ def test_a_split_that_was_edited_is_refused(rows: Rows, tmp_path: Path) -> None:
     target = tmp_path / "split.csv"
     write_split(split_rows(rows()), target, seed=0)
     target.write_text(target.read_text().replace(",mel,L_mel_0,", ",nv,L_mel_0,"))
-    with pytest.raises(DataError, match="was changed after it was split"):
-        read_split(target)
+    for read in (read_split, read_rows):
+        with pytest.raises(DataError, match="was changed after it was split"):
+            read(target)
+
+
+def test_what_lies_beside_an_index_is_nobodys_note(rows: Rows, tmp_path: Path) -> None:
+    write_index(rows(), tmp_path / "index.csv")
+    (tmp_path / "index.json").write_text("{}")
+    assert read_rows(tmp_path / "index.csv") == list(rows())
 
 
 def test_a_damaged_note_is_refused(rows: Rows, tmp_path: Path) -> None:

@@ -130,6 +130,16 @@ def test_a_header_alone_is_refused(tmp_path: Path) -> None:
         read_predictions(written(tmp_path, ISIC))
 
 
+def test_an_image_without_an_answer_is_named_with_its_reason(tmp_path: Path) -> None:
+    write_tiny_bundle(tmp_path / "tiny")
+    lesion("mel", (150, 150)).save(tmp_path / "a.png")
+    (tmp_path / "b.png").write_text("no picture")
+    command = [str(tmp_path / "a.png"), str(tmp_path / "b.png"), "--bundle", str(tmp_path / "tiny"), "--csv"]
+    (tmp_path / "p.csv").write_text(CliRunner().invoke(app, ["predict", *command]).stdout)
+    with pytest.raises(DataError, match=r"1 images have no answer: b\. The first row says: .*Mend them"):
+        read_predictions(tmp_path / "p.csv")
+
+
 def test_what_predict_writes_is_read(tmp_path: Path) -> None:
     write_tiny_bundle(tmp_path / "tiny")
     for name in ("a", "b"):

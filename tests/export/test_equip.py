@@ -58,7 +58,7 @@ def test_the_answer_can_then_be_asked_for_another_prevalence(folder: Path, split
 
 def test_another_split_is_refused(tmp_path: Path, split: Path) -> None:
     write_tiny_bundle(tmp_path / "tiny")
-    with pytest.raises(DataError, match="is not the split that the bundle was trained on"):
+    with pytest.raises(DataError, match=r"is not the split that the bundle was trained on .*Name its own with --split"):
         equip(tmp_path / "tiny", read_bundle(tmp_path / "tiny"), split)
 
 
@@ -138,6 +138,10 @@ def test_the_same_parts_give_the_same_bundle(folder: Path, split: Path) -> None:
         (["--split", "SPLIT", "--gate-photos", "photos"], "A gate needs --split CSV, --gate-photos DIR and --masks"),
         (["--split", "SPLIT", "--masks", "masks"], "are for the gate; give --gate-photos DIR"),
         (["--outline", "RUN", "--coverage", "0.95"], "--coverage is for prediction sets"),
+        (["--split", "SPLIT", "--coverage", "2"], "--coverage 2 given; needed is a share"),
+        (["--calibration", "vector"], "needs --split CSV and a new --version"),
+        (["--gate-photos", "photos"], "A gate needs --split"),
+        (["--split", "SPLIT", "--calibration", "vector", "--version", "1.0"], "is version 1.0 already"),
     ],
 )
 def test_options_that_do_not_go_together_are_refused(folder: Path, split: Path, options: list[str], said: str) -> None:

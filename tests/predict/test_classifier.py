@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import subprocess
 import sys
@@ -185,6 +186,13 @@ def test_a_folder_is_not_an_image(classifier, tmp_path):
         classifier.predict(tmp_path)
 
 
+def test_an_empty_path_is_not_the_folder_one_is_in(classifier):
+    with pytest.raises(ImageError, match="An empty path was given; name an image"):
+        classifier.predict("")
+    with pytest.raises(BundleError, match="An empty path was given; name a bundle folder"):
+        load("")
+
+
 def test_a_name_that_is_too_long_is_an_image_error(classifier):
     with pytest.raises(ImageError, match="cannot be read"):
         classifier.predict("x" * 5000)
@@ -199,6 +207,15 @@ def test_a_graph_that_does_not_fit_its_manifest_is_refused_on_load(tmp_path):
     write_tiny_bundle(tmp_path / "b", {"model.onnx": tiny_graph(side=96)})
     with pytest.raises(BundleError, match=r"model\.onnx has the input pixels"):
         load(tmp_path / "b")
+
+
+def test_a_version_that_a_terminal_might_obey_is_refused_on_load(tmp_path):
+    write_tiny_bundle(tmp_path / "b")
+    content = json.loads((tmp_path / "b" / "bundle.json").read_bytes())
+    for version in ("1.0\x1b[31m", "1\n", "", "é"):
+        (tmp_path / "b" / "bundle.json").write_text(json.dumps(content | {"version": version}))
+        with pytest.raises(BundleError, match="version: String should match pattern"):
+            load(tmp_path / "b")
 
 
 def test_without_a_packaged_bundle_the_error_says_what_to_do(monkeypatch, tmp_path):

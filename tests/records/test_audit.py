@@ -17,8 +17,8 @@ from tests.records.made_case import OWNER, new_case
 def make_entries(records):
     """Five changes of one case; its id."""
     case = keep(records, OWNER, new_case())
-    cases.write_note(records, OWNER, case.id, "note")
-    cases.name_lesion(records, OWNER, case.id, "arm")
+    cases.describe(records, OWNER, case.id, note="note")
+    cases.describe(records, OWNER, case.id, lesion="arm")
     add_feedback(records, OWNER, case.id, kind="agree")
     cases.delete(records, OWNER, case.id)
     return case.id
@@ -60,7 +60,7 @@ def test_every_change_has_an_entry(records):
 
 def test_the_day_of_a_picture_has_an_entry_without_the_day(records):
     case = keep(records, OWNER, new_case())
-    cases.date_picture(records, OWNER, case.id, date(2024, 2, 29))
+    cases.describe(records, OWNER, case.id, taken_on=date(2024, 2, 29))
     last = audit.entries(records)[-1]
     assert (last.action, last.subject, last.count) == ("case.day", case.id, 1)
     assert "2024-02" not in str(last)

@@ -43,7 +43,7 @@ def test_cases_of_another_owner_are_as_if_they_were_not_there(records):
         with pytest.raises(NotKept, match="no such case among yours"):
             look(records, OTHER, kept.id)
     with pytest.raises(NotKept):
-        cases.write_note(records, OTHER, kept.id, "mine")
+        cases.describe(records, OTHER, kept.id, note="mine")
     with pytest.raises(NotKept):
         cases.of_lesion(records, OTHER, kept.lesion_id)
     with pytest.raises(NotKept):
@@ -159,7 +159,7 @@ def test_each_filter_finds_what_it_says(records):
 
 def test_a_note_takes_the_place_of_the_one_before(records):
     kept = keep(records, OWNER, new_case(note="old"))
-    assert cases.write_note(records, OWNER, kept.id, "new").note == "new"
+    assert cases.describe(records, OWNER, kept.id, note="new").note == "new"
     assert cases.find(records, OWNER, kept.id).note == "new"
 
 
@@ -167,7 +167,7 @@ def test_cases_of_one_name_are_one_lesion_in_order_of_time(records):
     first = keep(records, OWNER, new_case(lesion="arm"))
     second = keep(records, OWNER, new_case())
     stranger = keep(records, OTHER, new_case(lesion="arm"))
-    assert cases.name_lesion(records, OWNER, second.id, "arm").lesion_id == first.lesion_id
+    assert cases.describe(records, OWNER, second.id, lesion="arm").lesion_id == first.lesion_id
     assert [case.id for case in cases.of_lesion(records, OWNER, first.lesion_id)] == [first.id, second.id]
     assert cases.lesions(records, OWNER) == (Lesion(first.lesion_id, "arm", 2),)
     assert stranger.lesion_id != first.lesion_id
@@ -180,29 +180,29 @@ def test_a_lesion_is_in_the_order_of_the_days_of_its_pictures(records):
     today, old = keep(records, OWNER, new_case(lesion="arm")), date(2019, 5, 1)
     older = keep(records, OWNER, new_case(lesion="arm", taken_on=old))
     assert of_lesion(today.lesion_id) == [(older.id, old), (today.id, None)]
-    assert cases.date_picture(records, OWNER, today.id, date(2018, 1, 1)).taken_on == date(2018, 1, 1)
+    assert cases.describe(records, OWNER, today.id, taken_on=date(2018, 1, 1)).taken_on == date(2018, 1, 1)
     assert of_lesion(today.lesion_id) == [(today.id, date(2018, 1, 1)), (older.id, old)]
-    assert cases.date_picture(records, OWNER, older.id, None) == cases.find(records, OWNER, older.id)
+    assert cases.describe(records, OWNER, older.id, taken_on=None) == cases.find(records, OWNER, older.id)
     assert of_lesion(today.lesion_id) == [(today.id, date(2018, 1, 1)), (older.id, None)]
     with pytest.raises(BadValue, match="1800-01-01"):
-        cases.date_picture(records, OWNER, older.id, date(1800, 1, 1))
+        cases.describe(records, OWNER, older.id, taken_on=date(1800, 1, 1))
     with pytest.raises(NotKept):
-        cases.date_picture(records, OTHER, older.id, None)
+        cases.describe(records, OTHER, older.id, taken_on=None)
 
 
 def test_a_picture_of_the_day_on_which_it_was_kept_stands_at_that_moment(records):
     kept = keep(records, OWNER, new_case())
-    same_day = cases.date_picture(records, OWNER, kept.id, kept.created.astimezone().date())
+    same_day = cases.describe(records, OWNER, kept.id, taken_on=kept.created.astimezone().date())
     assert same_day.seen == kept.seen == kept.created
 
 
 def test_a_name_that_no_case_bears_any_more_is_gone(records):
     kept = keep(records, OWNER, new_case(lesion="arm"))
-    renamed = cases.name_lesion(records, OWNER, kept.id, "leg")
+    renamed = cases.describe(records, OWNER, kept.id, lesion="leg")
     assert [one.name for one in cases.lesions(records, OWNER)] == ["leg"]
-    cases.name_lesion(records, OWNER, kept.id, "leg")
+    cases.describe(records, OWNER, kept.id, lesion="leg")
     assert cases.find(records, OWNER, kept.id).lesion_id == renamed.lesion_id
-    assert cases.name_lesion(records, OWNER, kept.id, "").lesion_id is None
+    assert cases.describe(records, OWNER, kept.id, lesion="").lesion_id is None
     with pytest.raises(NotKept):
         cases.of_lesion(records, OWNER, renamed.lesion_id)
 

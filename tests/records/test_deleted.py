@@ -42,7 +42,7 @@ def told(on_sqlite):
             consent=words["consent"],
         ),
     )
-    cases.write_note(on_sqlite, OWNER, case.id, words["note"])
+    cases.describe(on_sqlite, OWNER, case.id, note=words["note"])
     add_feedback(on_sqlite, OWNER, case.id, kind="other", label="nv", comment=words["comment"])
     return on_sqlite, case
 

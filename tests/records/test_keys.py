@@ -51,6 +51,23 @@ def test_a_key_that_makes_no_sense_is_refused(records, scopes, rate):
     assert keys(records) == ()
 
 
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("", "--name is empty; say whose key it is"),
+        (" ", "--name is empty"),
+        ("\udcff", "--name is empty"),
+        ("Ward\x1b[31m", r"control characters: Ward\\x1b\[31m\. Type"),
+        ("Ward\n3", "control characters"),
+        ("Ward\x9b", "control characters"),
+    ],
+)
+def test_a_key_needs_a_name_that_can_be_shown(records, name, message):
+    with pytest.raises(BadValue, match=message):
+        create_key(records, name=name, scopes=["predict"])
+    assert keys(records) == ()
+
+
 @pytest.mark.parametrize("key_id", ["0123", "\udcff", "a\0b", ""])
 def test_an_unknown_key_cannot_be_revoked(records, key_id):
     with pytest.raises(NotKept, match=f"no key {key_id}"):

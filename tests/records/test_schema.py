@@ -56,7 +56,7 @@ def test_migrations_go_down_and_up_with_data_in_place(records):
         case.consent,
     )
     assert (found.lesion, found.lesion_id, found.taken_on) == ("", None, None)
-    assert cases.name_lesion(records, OWNER, case.id, "arm").lesion == "arm"
+    assert cases.describe(records, OWNER, case.id, lesion="arm").lesion == "arm"
     assert find_job(records, OWNER, job.id) == job
     assert check_key(records, secret) is not None
     assert audit.verify(records, noted=before.head).count == before.count + 1
@@ -70,7 +70,7 @@ def test_the_newest_migration_alone_goes_down_and_up_and_loses_the_days_only(rec
     downgrade(records.engine, "0002")
     upgrade(records.engine)
     assert cases.find(records, OWNER, case.id) == replace(case, taken_on=None)
-    assert cases.date_picture(records, OWNER, case.id, date(2020, 2, 29)) == case
+    assert cases.describe(records, OWNER, case.id, taken_on=date(2020, 2, 29)) == case
 
 
 def test_the_first_revision_can_be_taken_back_to_an_empty_database(records):

@@ -205,7 +205,7 @@ def test_a_key_seen_lately_is_taken_while_the_database_is_away(guarded, mel, mon
 
 @pytest.mark.parametrize(
     ("path", "back"),
-    [("/answer", "/"), (f"/cases/{'a' * 32}/note", f"/cases/{'a' * 32}"), (f"/cases/{'a' * 32}x/note", "/")],
+    [("/answer", "/"), (f"/cases/{'a' * 32}/about", f"/cases/{'a' * 32}"), (f"/cases/{'a' * 32}x/about", "/")],
 )
 def test_what_was_sent_after_a_session_ended_leads_back_to_a_page_that_can_be_opened(guarded, path, back):
     headers = {"accept": "text/html"}

@@ -7,7 +7,7 @@ import tempfile
 import pytest
 
 from dermalens.serve.body_limit import BodyLimit, Limit
-from tests.serve.conftest import encoded
+from tests.serve.conftest import ADDRESS, encoded
 from tests.serve.test_predictions import problem_of
 from tests.tiny_bundle import lesion
 
@@ -39,10 +39,16 @@ def test_a_chunked_body_that_grows_too_large_is_refused_on_the_way(client_with, 
     assert 'dermalens_refusals_total{reason="too-large"} 1.0' in client.get("/metrics").text
 
 
-@pytest.mark.parametrize("path", ["/sign-in", "/cases/x/note", f"{PATH}/x/feedback", "/v1/nothing"])
+@pytest.mark.parametrize("path", ["/sign-in", "/cases/x/about", f"{PATH}/x/feedback", "/v1/nothing"])
 def test_a_body_without_images_may_be_small_only(client, path):
     response = client.post(path, content=bytes(200_000), headers={"content-type": "application/json"})
     assert problem_of(response) == (413, "too-large")
+
+
+def test_a_slash_too_many_makes_no_image_too_large(client):
+    content = {"content": bytes(200_000), "headers": {"content-type": "image/jpeg"}}
+    response = client.post(f"{PATH}/", **content, follow_redirects=False)
+    assert (response.status_code, response.headers["location"].removesuffix(PATH)) == (307, ADDRESS)
 
 
 def test_a_comment_as_long_as_is_kept_fits_however_it_is_written(client, mel):

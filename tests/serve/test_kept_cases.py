@@ -190,3 +190,10 @@ def test_feedback_may_say_no_more_than_benign_or_malignant(client):
 def test_a_note_of_ten_thousand_letters_of_any_alphabet_is_kept(client):
     note = "ж" * 10_000
     assert client.get(f"{PATH}/{kept(client, note=note)['id']}").json()["note"] == note
+
+
+def test_days_the_wrong_way_round_are_refused_not_searched(client):
+    refused = client.get(PATH, params={"since": "2026-12-30", "until": "2026-01-01"})
+    assert problem_of(refused) == (422, "invalid")
+    assert "2026-12-30, is after the last one, 2026-01-01" in refused.json()["detail"]
+    assert client.get(PATH, params={"since": "2026-01-01", "until": "2026-01-01"}).status_code == 200

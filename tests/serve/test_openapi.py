@@ -99,7 +99,10 @@ def test_both_ways_to_send_an_image_are_documented(client):
     assert {"multipart/form-data", "image/jpeg", "application/octet-stream"} <= set(body)
     form = body["multipart/form-data"]["schema"]
     assert form["required"] == ["image"]
-    assert {"heatmap", "outline", "operating_point", "prevalence", "keep", "square"} <= set(form["properties"])
+    fields = form["properties"]
+    assert {"heatmap", "outline", "operating_point", "prevalence", "keep", "square"} <= set(fields)
+    assert (fields["keep"]["default"], fields["sex"]["default"], fields["note"]["default"]) == (False, "unknown", "")
+    assert fields["operating_point"]["example"] == fields["age_years"]["example"] == ""  # or "Try it out" makes some up
 
 
 def test_the_kinds_of_problems_stay_what_they_are():

@@ -22,6 +22,12 @@ def problem_of(response) -> tuple[int, str]:
     return response.status_code, content["type"].removeprefix("/problems/")
 
 
+def test_a_field_that_is_left_empty_is_left_out(client, mel):
+    empty = dict.fromkeys(("prevalence", "square", "operating_point", "age_years", "taken_on", "note", "keep"), "")
+    answered = client.post(PATH, files={"image": mel}, data=empty)
+    assert answered.json() == client.post(PATH, files={"image": mel}).json()
+
+
 def test_the_answer_is_that_of_the_classifier_key_for_key(client, bundle_folder, mel):
     expected = load(bundle_folder).predict(mel).as_dict()
     answered = client.post(PATH, files={"image": ("private name.png", mel)}).json()

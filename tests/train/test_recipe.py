@@ -15,8 +15,8 @@ SMOKE = RECIPES / "smoke.toml"
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("optimizer.learning_rate=1", "unknown key optimizer.learning_rate"),
-        ("colour=1", "unknown key colour"),
+        ("optimizer.learning_rate=1", "unknown key optimizer.learning_rate; there are name, lr, "),
+        ("colour=1", "unknown key colour; there are name, description, "),
         ("trainer.epochs=many", "trainer.epochs: .*integer.*'many'"),
         ("trainer.epochs=2.5", "trainer.epochs: .*integer.*2.5"),
         ("trainer.compile=1", "trainer.compile: .*boolean"),

@@ -7,7 +7,7 @@ import glob
 import hashlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -16,7 +16,15 @@ from pathlib import Path
 from typing import IO, Any, Final, Literal
 
 from dermalens.batch.errors import BatchError
-from dermalens.batch.storage import ARCHIVES, is_url, open_filesystem, reason_of, storage_failures, url_maker
+from dermalens.batch.storage import (
+    ARCHIVES,
+    is_url,
+    open_filesystem,
+    reason_of,
+    split_chain,
+    storage_failures,
+    url_maker,
+)
 from dermalens.batch.walk import EVERYTHING, Entry, cut, matching, scanned
 from dermalens.core.files import IMAGE_SUFFIXES, is_image
 from dermalens.predict.sources import walk_images
@@ -24,6 +32,10 @@ from dermalens.predict.sources import walk_images
 NEEDED: Final = (
     "Needed is a folder or a glob of images, a CSV or text list of their paths, or the URL of one, such as s3://b/p"
 )
+COLUMN: Final = "path"
+"""Of a table, where none is named."""
+LONGEST_LINE: Final = 8192
+"""Characters of a text list: twice what a path may have. A binary file may be one line of any length."""
 BLOCK_BYTES: Final = 1 << 20
 WEB_PAGE: Final = (b"<!doctype html", b"<html")
 
@@ -36,7 +48,7 @@ class Source:
     """Absolute path or URL."""
     kind: Literal["folder", "glob", "list"]
     column: str | None = None
-    """Of a CSV list."""
+    """Of a CSV or TSV list."""
     sha256: str | None = None
     """Of a list file."""
 
@@ -47,19 +59,26 @@ class Source:
             return ""
         if not is_url(self.name):
             return os.path.dirname(self.name)  # noqa: PTH120  (bytes that are no UTF-8 stay)
-        head, chained, inside = self.identity.partition("::")
+        head, chained, inside = split_chain(self.identity)
         scheme, _, path = head.partition("://")
         return f"{scheme}://{path.rpartition('/')[0]}{chained}{inside}"
 
     @property
     def identity(self) -> str:
-        """The name by which a run knows it again: without the signature of a signed URL, which is a secret."""
-        is_signed = self.kind == "list" and self.name.startswith(("http://", "https://"))
-        return self.name.partition("?")[0] if is_signed else self.name
+        """The name by which a run knows it again.
+
+        Without the signature of a signed URL, which is a secret, and without slashes at the end of that of a folder.
+        """
+        if self.kind == "list" and self.name.startswith(("http://", "https://")):
+            return self.name.partition("?")[0]
+        if self.kind == "folder" and is_url(self.name) and not split_chain(self.name)[1]:
+            scheme, mark, path = self.name.partition("://")
+            return f"{scheme}{mark}{path.rstrip('/') or path}"
+        return self.name
 
 
-def find_source(text: str, *, column: str = "path") -> Source:
-    """What the words of the command line mean.
+def find_source(text: str, *, column: str | None = None) -> Source:
+    """What the words of the command line mean; a list is a table where a column is named or its name ends in `.csv`.
 
     Raises:
         BatchError: there is nothing of that name, it is an image, a pipe, a web page or an archive, or cannot be read.
@@ -72,7 +91,7 @@ def find_source(text: str, *, column: str = "path") -> Source:
         return Source(name, kind)
     if is_image(Path(name).name):
         raise BatchError(f"{text} is one image: dermalens predict {text}. {NEEDED}.")
-    return Source(name, "list", column if _is_table(name) else None, _sha256(text, name))
+    return Source(name, "list", column or (COLUMN if _ending(name) == "csv" else None), _sha256(text, name))
 
 
 def images_of(source: Source) -> Iterator[str]:
@@ -174,22 +193,43 @@ def _objects(filesystem: Any, folder: str) -> Iterator[Entry]:
 def _listed(source: Source) -> Iterator[str]:
     with _opened(source.name, "r", encoding="utf-8-sig", newline="") as stream:
         if source.column is None:
-            yield from (line.strip() for line in stream if line.strip())
+            yield from (line.strip() for line in _lines(stream, source.name) if line.strip())
             return
-        rows = csv.DictReader(stream, strict=True)  # or a quote that is not closed swallows all rows after it
+        delimiter = "\t" if _ending(source.name) == "tsv" else ","
+        rows = csv.DictReader(stream, delimiter=delimiter, strict=True)  # or an open quote swallows all rows after it
         if source.column not in (rows.fieldnames or ()):
-            known = ", ".join(rows.fieldnames or ()) or "none"
-            raise BatchError(
-                f"{source.name} has no column {source.column}; it has {known}. Name the one with the paths: "
-                "--list-column"
-            )
+            raise _no_column(source, rows.fieldnames or (), delimiter)
         yield from (name for row in rows if (name := row[source.column] or "").strip())
 
 
-def _is_table(name: str) -> bool:
-    """Of a URL without what is chained to it or asked of it."""
-    path = re.split(r"::|[?#]", name)[0] if is_url(name) else name
-    return path.lower().endswith(".csv")
+def _lines(stream: IO[str], name: str) -> Iterator[str]:
+    for number, line in enumerate(iter(partial(stream.readline, LONGEST_LINE + 2), ""), start=1):
+        if len(line.rstrip("\r\n")) > LONGEST_LINE:
+            raise BatchError(
+                f"{name} is no list of paths: line {number:,} has more than {LONGEST_LINE:,} characters. {NEEDED}."
+            )
+        yield line
+
+
+def _no_column(source: Source, names: Sequence[str], delimiter: str) -> BatchError:
+    known = ", ".join(f'"{name}"' for name in names) or "none"
+    other = len(names) == 1 and delimiter == "," and (";" in names[0] or "\t" in names[0])
+    advice = (
+        "Columns are separated by commas (in a list that ends in .tsv by tabs): save it so"
+        if other
+        else ("Name the one with the paths: --list-column")
+    )
+    return BatchError(f'{source.name} has no column "{source.column}"; it has {known}. {advice}.')
+
+
+def _ending(name: str) -> str:
+    """Of the name of a file, or of a URL without what is chained to it or asked of it.
+
+    >>> _ending("/data/List.CSV"), _ending("https://host/list.tsv?signature=a.b")
+    ('csv', 'tsv')
+    """
+    path = re.split(r"[?#]", split_chain(name)[0])[0] if is_url(name) else name
+    return path.rpartition(".")[2].lower()
 
 
 @contextmanager

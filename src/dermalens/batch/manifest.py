@@ -93,6 +93,15 @@ def keys_name(number: int) -> str:
     return f"{KEYS}/{part_name(number)}.jsonl"
 
 
+def has_begun(output: Output) -> bool:
+    """Whether there is a run in the output that goes on with its lists.
+
+    Raises:
+        BatchError: the output cannot be read.
+    """
+    return MANIFEST in output.names()
+
+
 def begin_or_resume(output: Output, plan: Plan, source: Source, limits: list[str]) -> Begun:
     """A new run, or the one which was ended in this output.
 
@@ -145,9 +154,18 @@ def _begin(output: Output, plan: Plan, source: Source, limits: list[str]) -> Beg
         count += keys
     if not count:
         raise no_images(source)
+    _remove_older_lists(output, len(hashed.each))
     manifest = Manifest(**plan.model_dump(), images=count, keys_sha256=hashed.whole.hexdigest(), limits=limits)
     output.write(MANIFEST, (manifest.model_dump_json(indent=2) + "\n").encode())
     return Begun(manifest, tuple(hashed.each))
+
+
+def _remove_older_lists(output: Output, shards: int) -> None:
+    """A run that was ended while it looked for images has left lists, and found more of them than this one."""
+    own = {keys_name(number) for number in range(shards)}
+    found = {f"{KEYS}/{name}" for name in output.names(KEYS) if name.startswith("part-")}
+    for name in sorted(found - own):
+        output.remove(name)
 
 
 def _lists(source: Source, shard_size: int) -> Iterator[tuple[bytes, int]]:

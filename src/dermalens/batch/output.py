@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -25,8 +25,8 @@ class Output(Protocol):
     def name(self) -> str:
         """As it was given."""
 
-    def names(self) -> set[str]:
-        """The files and folders directly in it; none where it does not exist."""
+    def names(self, folder: str = "") -> set[str]:
+        """The files and folders directly in it or in a folder of it; none where that does not exist."""
 
     def read(self, name: str) -> bytes:
         """A file."""
@@ -36,6 +36,13 @@ class Output(Protocol):
 
         Raises:
             BatchError: the disk is full, or nothing may be written there.
+        """
+
+    def remove(self, name: str) -> None:
+        """A file that is there.
+
+        Raises:
+            BatchError: nothing may be removed there.
         """
 
 
@@ -66,9 +73,10 @@ class LocalFolder:
 
     name: str
 
-    def names(self) -> set[str]:
+    def names(self, folder: str = "") -> set[str]:
         with _using(self.name, "read"):
-            return {entry.name for entry in os.scandir(self.name)} if Path(self.name).is_dir() else set()
+            place = Path(self.name, folder)
+            return {entry.name for entry in os.scandir(place)} if place.is_dir() else set()
 
     def read(self, name: str) -> bytes:
         with _using(f"{self.name}/{name}", "read"):
@@ -79,6 +87,10 @@ class LocalFolder:
             file = Path(self.name, name)
             file.parent.mkdir(parents=True, exist_ok=True)
             write_whole(file, content)
+
+    def remove(self, name: str) -> None:
+        with _using(f"{self.name}/{name}", "removed"):
+            Path(self.name, name).unlink()
 
     def append(self, name: str, content: bytes) -> None:
         """Add to a file; for what may be lost with the power.
@@ -98,14 +110,16 @@ class BucketFolder:
     filesystem: Any
     path: str
 
-    def names(self) -> set[str]:
+    def names(self, folder: str = "") -> set[str]:
+        place = f"{self.path}/{folder}".rstrip("/")
         with _using(self.name, "read"):
             try:
-                self.filesystem.invalidate_cache(self.path)
-                found = self.filesystem.ls(self.path, detail=False)
+                self.filesystem.invalidate_cache(place)
+                found = [str(one).strip("/") for one in self.filesystem.ls(place, detail=False)]
             except FileNotFoundError:
                 return set()
-            return {str(one).rstrip("/").rpartition("/")[2] for one in found}
+            own = place.strip("/")  # the empty object that a console marks a folder with
+            return {one.rpartition("/")[2] for one in found if one != own}
 
     def read(self, name: str) -> bytes:
         with _using(f"{self.name}/{name}", "read"):
@@ -119,7 +133,13 @@ class BucketFolder:
                 return
             self.filesystem.makedirs(target.rpartition("/")[0], exist_ok=True)
             self.filesystem.pipe_file(f"{target}.tmp", content)
+            if self.filesystem.exists(target):  # a list or the timings; some storage renames to no name that is taken
+                self.filesystem.rm_file(target)
             self.filesystem.mv(f"{target}.tmp", target)
+
+    def remove(self, name: str) -> None:
+        with _using(f"{self.name}/{name}", "removed"):
+            self.filesystem.rm_file(f"{self.path}/{name}")
 
 
 @contextmanager
@@ -136,7 +156,7 @@ def held(output: Output) -> Iterator[None]:
         return
     folder, before = Path(output.name), output.names()
     with _using(f"{output.name}/{LOCK}", "written"):
-        is_new = not folder.exists()
+        made = [place for place in (folder, *folder.parents) if not place.exists()]
         folder.mkdir(parents=True, exist_ok=True)
         handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
     if is_held_by_another(handle):
@@ -147,8 +167,9 @@ def held(output: Output) -> Iterator[None]:
     finally:
         if output.names() - before == {LOCK}:  # the run could not begin: leave nothing
             (folder / LOCK).unlink()
-            if is_new:
-                folder.rmdir()
+            with suppress(OSError):  # another program has put something there meanwhile
+                for place in made:
+                    place.rmdir()
         os.close(handle)
 
 

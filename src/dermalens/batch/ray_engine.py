@@ -15,7 +15,8 @@ from typing import Any, Final
 from dermalens.batch.errors import BatchError
 from dermalens.batch.keys import chunked
 from dermalens.batch.scorer import Rows
-from dermalens.batch.workers import THREAD_LIMITS, Work
+from dermalens.batch.worker import Work
+from dermalens.batch.workers import THREAD_LIMITS
 from dermalens.core.errors import MissingExtraError
 
 GROUP: Final = 200_000
@@ -48,10 +49,7 @@ def score_with_ray(keys: Iterator[str], work: Work, *, workers: int, gpus: int =
             try:
                 yield from _scored(group, work, workers=workers, gpus=gpus)
             except RayError as error:
-                raise BatchError(
-                    f"Ray gave up: {_last_line(error)} Finished shards stay; --engine local goes on from there and "
-                    "finds an image that no worker survives."
-                ) from error
+                raise BatchError(f"Ray gave up: {_last_line(error)} Finished shards stay; {_advice(gpus)}") from error
             except ray.data.exceptions.RayDataUserCodeException as error:
                 raise BatchError(f"Ray gave up: {_last_line(error.__cause__ or error)}") from error
 
@@ -81,6 +79,17 @@ def _scored(group: list[str], work: Work, *, workers: int, gpus: int) -> Iterato
 def _retries() -> dict[str, Any]:
     """Ray would start an actor anew without end, also where it is an image that kills it."""
     return {"max_restarts": 2, "max_task_retries": 2}
+
+
+def _advice(gpus: int) -> str:
+    """Only the local engine finds the image that kills its worker, and it does not go on with a run of a GPU."""
+    if not gpus:
+        return "--engine local goes on from there and finds an image that no worker survives."
+    return (
+        "the same command goes on from there. To find an image that no worker survives, score those of the next "
+        "shard (keys/part-N.jsonl in the output) with --engine local and without --gpus into another output, and "
+        "move it away."
+    )
 
 
 @contextmanager

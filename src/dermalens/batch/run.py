@@ -20,7 +20,7 @@ from dermalens.batch.output import LocalFolder, Output
 from dermalens.batch.scorer import Options, Rows, printable
 from dermalens.batch.shards import COUNTED, Tally, count_shard, shard_bytes
 from dermalens.batch.storage import reason_of
-from dermalens.batch.workers import Work
+from dermalens.batch.worker import Work
 from dermalens.predict.classifier import Asked, load
 from dermalens.predict.prevalence import base_prevalence
 
@@ -43,7 +43,8 @@ class Wanted:
     prevalence: float | None = None
     shard_size: int = 10_000
     format: Format = "parquet"
-    list_column: str = "path"
+    list_column: str | None = None
+    """Of a list that is a table whatever its name; `path` of one whose name ends in `.csv` otherwise."""
     gpu: bool = False
 
 

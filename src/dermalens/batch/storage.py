@@ -36,6 +36,9 @@ _DAMAGED: Final = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, N
 ARCHIVES: Final = {"zip": (0, b"PK\x03\x04"), "tar": (257, b"ustar")}
 """fsspec's scheme for an archive, which it wants behind two colons, and what stands where in it."""
 
+_CHAINS: Final = frozenset("blockcache cached dir filecache libarchive reference simplecache tar zip".split())
+"""Schemes of what lies in other storage, which their URLs name behind two colons; elsewhere `::` is part of a name."""
+
 _ONE_AT_A_TIME: Final = threading.Lock()
 """An archive is opened once for all its images, and read by one thread at a time."""
 
@@ -47,6 +50,17 @@ def is_url(text: str) -> bool:
     (True, False)
     """
     return "://" in text
+
+
+def split_chain(url: str) -> tuple[str, str, str]:
+    """What is before the two colons of a chain, these, and the storage behind them; all of what is no chain.
+
+    >>> split_chain("zip://in::s3://b/a.zip"), split_chain("s3://b/left::right.jpg")
+    (('zip://in', '::', 's3://b/a.zip'), ('s3://b/left::right.jpg', '', ''))
+    """
+    head, chained, inside = url.partition("::")
+    scheme, mark, _ = head.partition("://")
+    return (head, chained, inside) if not mark or scheme in _CHAINS else (url, "", "")
 
 
 def storage_failures() -> tuple[type[BaseException], ...]:
@@ -71,11 +85,9 @@ def open_filesystem(url: str, **options: Any) -> tuple[Any, str]:
     Raises:
         BatchError: an unknown scheme, a storage package that is not installed, or storage that cannot be had.
     """
-    from fsspec.core import url_to_fs
-
     scheme = url.partition("://")[0]
     try:
-        filesystem, path = url_to_fs(url, **options)
+        filesystem, path = _resolved(url, options)
     except ImportError as error:
         package = getattr(error.__cause__ or error, "name", None) or "its storage package"
         raise BatchError(f"{scheme}:// needs a package that is not installed: pip install {package}") from error
@@ -88,7 +100,23 @@ def open_filesystem(url: str, **options: Any) -> tuple[Any, str]:
             archive = url.partition("://")[2]
             raise BatchError(f"{url} names no archive. Name what is in it: {scheme}://::{archive}") from error
         raise BatchError(f"{url} cannot be opened: {reason_of(error)}.") from error
+    except (AttributeError, TypeError) as error:  # fsspec leaves out what it was not given
+        raise BatchError(
+            f"{url} cannot be opened: {scheme}:// needs more than this URL says ({reason_of(error)})."
+        ) from error
     return filesystem, str(path)
+
+
+def _resolved(url: str, options: dict[str, Any]) -> tuple[Any, Any]:
+    """As fsspec does it, which takes every `::` for a chain."""
+    from fsspec import get_filesystem_class
+    from fsspec.core import url_to_fs
+
+    if "::" not in url or split_chain(url)[1]:
+        filesystem, path = url_to_fs(url, **options)
+        return filesystem, path
+    kind = get_filesystem_class(url.partition("://")[0])
+    return kind(**kind._get_kwargs_from_urls(url), **options), kind._strip_protocol(url)
 
 
 def url_maker(url: str) -> Callable[[str], str]:
@@ -98,7 +126,7 @@ def url_maker(url: str) -> Callable[[str], str]:
         BatchError: none could be read again: the storage has more to it than a path.
     """
     filesystem, root = open_filesystem(url)
-    head, chained, inside = url.partition("::")
+    head, chained, inside = split_chain(url)
     before = head.rstrip("/").removesuffix(root.rstrip("/")) if root.strip("/") else head
     below = f"{root.rstrip('/')}/a.jpg" if root else "a.jpg"
     for make in (filesystem.unstrip_protocol, lambda path: f"{before}{path}{chained}{inside}"):
@@ -127,7 +155,7 @@ def located(key: str, base: str) -> str:
         return key
     if not is_url(base):
         return os.path.join(base, key)  # noqa: PTH118  (bytes that are no UTF-8 stay)
-    folder, chained, inside = base.partition("::")
+    folder, chained, inside = split_chain(base)
     return f"{folder}{'' if folder.endswith('/') else '/'}{key}{chained}{inside}"
 
 
@@ -140,6 +168,7 @@ def read_image(key: str, base: str = "") -> bytes:
     place = located(key, base)
     if not is_url(place):
         refuse_folder(place)
+        _refuse_pipe(place)
         return read_file(Path(place))
     try:
         data = _read_url(place)
@@ -152,12 +181,25 @@ def read_image(key: str, base: str = "") -> bytes:
     return data
 
 
+def _refuse_pipe(place: str) -> None:
+    """Nobody may ever write to a pipe among the images; what is missing is for the one who opens it."""
+    if os.path.exists(place) and not os.path.isfile(place):  # noqa: PTH110, PTH113  (no error for a NUL in the name)
+        raise ImageError(f"{place} is no regular file but a pipe, a socket or a device. Save the image as a file.")
+
+
 def _read_url(url: str) -> bytes:
+    from fsspec.implementations.local import LocalFileSystem
+
     scheme, _, rest = url.partition("://")
     inside, chained, archive = rest.partition("::")
     if scheme not in ARCHIVES or not chained:
         filesystem, path = open_filesystem(url)
+        if isinstance(filesystem, LocalFileSystem):
+            _refuse_pipe(path)
         return bytes(filesystem.cat_file(path, end=MAX_BYTES + 1))
+    link, further, _ = archive.partition("::")
+    if further and "://" not in link and link not in _CHAINS:
+        raise BatchError(f"{url} has no URL of its own, as its name in the archive has two colons in it. Unpack it.")
     with _ONE_AT_A_TIME:
         return bytes(_archive(f"{scheme}://::{archive}").cat_file(inside, end=MAX_BYTES + 1))
 

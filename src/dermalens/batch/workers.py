@@ -6,23 +6,20 @@ and does not say which image was at fault.
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import signal
+import pickle
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
+from itertools import chain, islice
+from multiprocessing.connection import wait
 from typing import Final
 
 import numpy as np
 
-from dermalens.batch.errors import BatchError
 from dermalens.batch.keys import chunked
-from dermalens.batch.scorer import Options, Rows, Scorer, failed_rows
-from dermalens.core.errors import DermaLensError
+from dermalens.batch.scorer import Rows, failed_rows
+from dermalens.batch.worker import Work, Worker, blamed, key_array, not_loaded, start_worker
 
 CHUNK: Final = 8
 """Images that a worker is handed at once: few, as at the end the others wait for the last chunk, and as a killed worker
@@ -31,67 +28,14 @@ does them again. Not tuned: 4 and 16 could not be told apart on a busy machine."
 HANDED: Final = 2
 """Chunks that a worker holds: one under way, and the next, so that it never waits for this process."""
 
+SMALL: Final = 4096
+"""Bytes of keys that the pipe to a worker takes also while nobody reads them: that of macOS has 8 KiB, others have 64
+and more. A worker that sends its rows reads nothing, so this process must not wait for it with more than that."""
+
 WINDOW: Final = 4
 """Chunks a worker that may be under way or done and not yet fetched; results come in order, and one may be slow."""
 
 THREAD_LIMITS: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """What every worker loads."""
-
-    bundle: str | None
-    options: Options
-    classes: tuple[str, ...]
-    bundle_sha256: str
-    scorer: type[Scorer] = Scorer
-    """Tests pass one that dies."""
-
-
-@dataclass(slots=True)
-class Worker:
-    """A process and the chunks that it holds."""
-
-    process: BaseProcess
-    connection: Connection
-    is_ready: bool = False
-    held: deque[tuple[int, list[str]]] = field(default_factory=deque)
-    """Each with its number; the first is the one under way."""
-
-    def hand(self, number: int, keys: list[str]) -> None:
-        """Give it a chunk; one that has died is found when its answer is waited for."""
-        self.held.append((number, keys))
-        try:
-            self.connection.send(keys)
-        except OSError:
-            return
-
-    def receive(self) -> Rows | None:
-        """The rows of the first chunk that it holds; None where it says that it is ready.
-
-        Raises:
-            BatchError: it cannot load the bundle.
-            EOFError: it has died.
-        """
-        try:
-            kind, content = self.connection.recv()
-        except OSError as error:
-            raise EOFError from error
-        if kind == "failed":
-            raise BatchError(content)
-        if kind == "ready":
-            self.is_ready = True
-            return None
-        rows: Rows = content
-        return rows
-
-    def end(self) -> int | None:
-        """Kill it; the exit code."""
-        self.connection.close()
-        self.process.kill()
-        self.process.join()
-        return self.process.exitcode
 
 
 def score_locally(keys: Iterator[str], work: Work, *, workers: int) -> Generator[Rows, None, None]:
@@ -103,12 +47,13 @@ def score_locally(keys: Iterator[str], work: Work, *, workers: int) -> Generator
     chunks = chunked(keys, CHUNK)
     if not workers:
         scorer = work.scorer(work.bundle, work.options)
-        yield from (scorer({"path": _array(chunk)}) for chunk in chunks)
+        yield from (scorer({"path": key_array(chunk)}) for chunk in chunks)
         return
     with _one_thread_each():
-        pool = Pool(work, chunks)
+        first = list(islice(chunks, workers))
+        pool = Pool(work, chain(first, chunks))
         try:
-            pool.start(workers)
+            pool.start(len(first))  # no more processes than there are chunks
             yield from pool.results()
         finally:
             pool.end()
@@ -120,14 +65,14 @@ class Pool:
     def __init__(self, work: Work, chunks: Iterator[list[str]]) -> None:
         self._work = work
         self._chunks = enumerate(chunks)
-        self._returned: deque[tuple[int, list[str]]] = deque()
+        self._returned: deque[tuple[int, list[str]]] = deque()  # by workers that died; or too long for a busy one
         self._done: dict[int, Rows] = {}
         self._fetched = 0
         self._workers: list[Worker] = []
 
     def start(self, workers: int) -> None:
         """Start the processes."""
-        self._workers += [_start(self._work) for _ in range(workers)]
+        self._workers += [start_worker(self._work) for _ in range(workers)]
 
     def end(self) -> None:
         """Kill what still runs."""
@@ -150,14 +95,17 @@ class Pool:
     def _hand_out(self) -> None:
         for _ in range(HANDED):
             for worker in self._workers:
-                if len(worker.held) < HANDED and (chunk := self._next_chunk()):
+                if len(worker.held) < HANDED and (chunk := self._next_chunk(worker)):
                     worker.hand(*chunk)
 
-    def _next_chunk(self) -> tuple[int, list[str]] | None:
-        if self._returned:
-            return self._returned.popleft()
-        under_way = sum(len(worker.held) for worker in self._workers) + len(self._done)
-        return next(self._chunks, None) if under_way < WINDOW * len(self._workers) else None
+    def _next_chunk(self, worker: Worker) -> tuple[int, list[str]] | None:
+        """None also where a worker that is busy can take no chunk of that size."""
+        under_way = sum(len(one.held) for one in self._workers) + len(self._done)
+        if not self._returned and under_way < WINDOW * len(self._workers):
+            self._returned.extend(islice(self._chunks, 1))
+        if not self._returned or (worker.held and len(pickle.dumps(self._returned[0][1])) > SMALL):
+            return None
+        return self._returned.popleft()
 
     def _receive(self, worker: Worker) -> None:
         try:
@@ -171,10 +119,10 @@ class Pool:
 
     def _replace(self, worker: Worker) -> None:
         """Another worker for one that died; the images that it was at are scored alone."""
-        code = worker.end()
+        code = worker.buried()
         if not worker.is_ready:
-            raise _not_loaded(code)
-        self._workers[self._workers.index(worker)] = _start(self._work)
+            raise not_loaded(code)
+        self._workers[self._workers.index(worker)] = start_worker(self._work)
         (number, keys), *rest = worker.held
         self._returned.extend(rest)
         alone = list(score_alone(keys, self._work))
@@ -192,66 +140,21 @@ def score_alone(keys: Sequence[str], work: Work) -> Iterator[Rows]:
     worker = None
     try:
         for key in keys:
-            worker = worker or _start(work)
+            worker = worker or start_worker(work)
             worker.hand(0, [key])
             try:
                 while (rows := worker.receive()) is None:
                     pass
                 yield rows
             except EOFError as death:
-                code = worker.end()
+                code = worker.buried()
                 if not worker.is_ready:
-                    raise _not_loaded(code) from death
-                error = (
-                    f"The worker process {_ended(code)} at this image, twice; it may need more memory than "
-                    "there is. Save it smaller, or score it on a larger machine."
-                )
+                    raise not_loaded(code) from death
                 worker = None
-                yield failed_rows([key], work.classes, work.bundle_sha256, error)
+                yield failed_rows([key], work.classes, work.bundle_sha256, blamed(code))
     finally:
         if worker:
             worker.end()
-
-
-def _start(work: Work) -> Worker:
-    """A fresh process, spawned; Ctrl-C is for the process that owns it."""
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe()
-    process = context.Process(target=_serve, args=(theirs, work), name="dermalens-batch", daemon=True)
-    with _interrupts_held_back():
-        process.start()
-    theirs.close()
-    return Worker(process, ours)
-
-
-def _serve(connection: Connection, work: Work) -> None:
-    """The life of a worker. It ends when the other side is closed, also by the death of the owner."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        scorer = work.scorer(work.bundle, work.options)
-        connection.send(("ready", None))
-        while True:
-            connection.send(("rows", scorer({"path": _array(connection.recv())})))
-    except DermaLensError as error:
-        connection.send(("failed", str(error)))
-    except (EOFError, ConnectionError):
-        return
-
-
-@contextmanager
-def _interrupts_held_back() -> Iterator[None]:
-    """A process that starts meanwhile inherits the block, or Ctrl-C would have it complain in twenty lines."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    from multiprocessing import resource_tracker
-
-    resource_tracker.ensure_running()  # it would lift the block when it starts
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager
@@ -267,18 +170,3 @@ def _one_thread_each() -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
-
-
-def _not_loaded(code: int | None) -> BatchError:
-    return BatchError(
-        f"A worker process {_ended(code)} while it loaded the bundle; is there too little memory? Use fewer: "
-        "--workers 1"
-    )
-
-
-def _ended(code: int | None) -> str:
-    return f"was killed (signal {-code})" if code is not None and code < 0 else f"ended (exit code {code})"
-
-
-def _array(keys: Sequence[str]) -> np.ndarray[tuple[int], np.dtype[np.object_]]:
-    return np.array(keys, dtype=object)

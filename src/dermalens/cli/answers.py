@@ -8,9 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
+import typer
+
 from dermalens.cli.picture_files import HEAT_MAP, OUTLINE, picture_files, printable, save
 from dermalens.cli.progress import counting
 from dermalens.core.errors import DermaLensError, ImageError, name_some
+from dermalens.core.files import IMAGE_SUFFIXES, visible
 from dermalens.core.header import MAX_BYTES
 from dermalens.predict.classifier import Asked, Classifier
 from dermalens.predict.prediction import Prediction
@@ -111,7 +114,7 @@ def _row(classifier: Classifier, request: Request, path: str, targets: Targets) 
     shown = printable(path)
     try:
         prediction = classifier.predict(
-            _standard_input() if path == STDIN else _file(path),
+            standard_input() if path == STDIN else _file(path),
             operating_point=request.operating_point,
             prevalence=request.prevalence,
             heatmap=targets.heatmap is not None,
@@ -129,12 +132,22 @@ def _row(classifier: Classifier, request: Request, path: str, targets: Targets) 
     return Answered(replace(prediction, explanation=None, drawing=None), heatmap, outline)
 
 
+def for_terminal(rows: Iterable[Row]) -> Iterator[Row]:
+    """The same rows with the control characters of file names written as escapes, which JSON and CSV keep."""
+    for row in rows:
+        if isinstance(row, Failed):
+            yield Failed(visible(row.image), visible(row.error))
+        else:
+            prediction = replace(row.prediction, image=visible(row.image))
+            yield Answered(prediction, row.heatmap and visible(row.heatmap), row.outline and visible(row.outline))
+
+
 def _file(path: str) -> str:
     refuse_folder(path)
     return path
 
 
-def _standard_input() -> bytes:
+def standard_input() -> bytes:
     """All of standard input, one byte above the limit at most.
 
     Raises:
@@ -157,6 +170,15 @@ def with_progress(rows: Iterable[AnyRow], *, total: int, streams: bool) -> Itera
         for row in rows:
             advance(1)
             yield row
+
+
+def say_passed_over(paths: Sequence[str]) -> None:
+    """A line on standard error that names up to five files of the folders that were not taken for images."""
+    if paths:
+        many = f"{len(paths)} files were passed over, as their names end"
+        what = "1 file was passed over, as its name ends" if len(paths) == 1 else many
+        names = visible(printable(name_some(sorted(Path(path).name for path in paths))))
+        typer.echo(f"{what} in none of {' '.join(IMAGE_SUFFIXES)}: {names}", err=True)
 
 
 def refuse_failures(failures: Sequence[Failed], *, total: int) -> None:

@@ -20,6 +20,7 @@ from dermalens.core.cores import usable_cores
 from dermalens.core.errors import DermaLensError
 
 if TYPE_CHECKING:
+    from dermalens.batch.output import Output
     from dermalens.batch.run import Engine, Run
 
 
@@ -60,7 +61,9 @@ Share = Annotated[
 MaxErrors = Annotated[
     str | None, typer.Option(metavar="N|SHARE", help="Stop when more images, or a larger share of all, have an error.")
 ]
-Column = Annotated[str, typer.Option(metavar="NAME", help="Of a CSV list: the column with the paths.")]
+Column = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Of a CSV or TSV list: the column with the paths; path of a .csv.")
+]
 
 
 def batch(  # noqa: PLR0913  (each is an option of the command)
@@ -75,7 +78,7 @@ def batch(  # noqa: PLR0913  (each is an option of the command)
     operating_point: Point = None,
     prevalence: Share = None,
     max_errors: MaxErrors = None,
-    list_column: Column = "path",
+    list_column: Column = None,
 ) -> None:
     """Classify many images into Parquet or CSV files. Exit code 2 if any has an error.
 
@@ -95,7 +98,8 @@ def batch(  # noqa: PLR0913  (each is an option of the command)
     wanted = Wanted(source, path, operating_point, prevalence, shard_size, form.value, list_column, gpu=gpus > 0)
     output = open_output(out)
     with _ended_tidily(), held(output):
-        run = prepare(wanted, output)
+        with _looking(source, output):
+            run = prepare(wanted, output)
         typer.echo(f"Limits: {' '.join(run.manifest.limits)}", err=True)
         before, began = run.tally.images, time.monotonic()
         with _saying_how_to_go_on(run), _bar(run) as advance:
@@ -132,6 +136,26 @@ def _ended_tidily() -> Iterator[None]:
         raise typer.Exit(TERMINATED) from error
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _looking(source: str, output: Output) -> Iterator[None]:
+    """What a run does before its first shard, which may take long; said to people only."""
+    from dermalens.batch.manifest import has_begun
+    from dermalens.batch.scorer import printable
+
+    is_new = not has_begun(output)
+    what = f"Looking for images in {source}" if is_new else f"Reading what is finished in {output.name}"
+    if sys.stderr.isatty():
+        typer.echo(f"{printable(what)} ...", err=True)
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit):
+        after = (
+            "the first shard; the same command begins again." if is_new else "a new shard; the same command goes on."
+        )
+        typer.echo(f"Interrupted before {after}", err=True)
+        raise
 
 
 @contextmanager

@@ -105,13 +105,12 @@ def split(  # noqa: PLR0913  (each is an option of the command)
     as_json: Json = False,
 ) -> None:
     """Divide an index into train, val and test: stratified by diagnosis, a lesion never divided."""
-    from dermalens.data.index import read_index
     from dermalens.data.split import keep_parts as kept_parts
-    from dermalens.data.split import parse_shares, split_rows, write_split
+    from dermalens.data.split import parse_shares, read_rows, split_rows, write_split
 
     if keep_parts and folds:
         raise typer.BadParameter("--folds divides anew; leave out --keep-parts or --folds.")
-    rows = read_index(index)
+    rows = read_rows(index)
     wanted = parse_shares(shares)
     parted = kept_parts(rows) if keep_parts else split_rows(rows, shares=wanted, folds=folds, seed=seed)
     sha256 = write_split(parted, out, seed=seed)
@@ -134,14 +133,16 @@ def audit(
     figure: Annotated[Path | None, typer.Option(help="Also draw the class distribution as PNG.")] = None,
 ) -> None:
     """Count what is in an index or a split; look for leaks, duplicates, unreadable images. A leaking lesion: exit 2."""
+    if figure and figure.suffix.lower() != ".png":
+        raise typer.BadParameter(f"{figure} given; needed is a name that ends in .png.", param_hint="--figure")
     from dermalens.data.audit import audit_rows
     from dermalens.data.audit_figure import draw_class_distribution
     from dermalens.data.audit_text import audit_as_text
-    from dermalens.data.index import read_index
     from dermalens.data.leaks import check_no_leak
+    from dermalens.data.split import read_rows
 
-    added = [replace(row, part="train", fold=None) for source in extra or () for row in read_index(source)]
-    rows = read_index(index) + added
+    added = [replace(row, part="train", fold=None) for source in extra or () for row in read_rows(source)]
+    rows = read_rows(index) + added
     with counting(2 * len(rows), "Opening and comparing") as advance:
         found = audit_rows(rows, advance=advance)
     typer.echo(json.dumps(found.as_json(), indent=2) if as_json else audit_as_text(found))
@@ -160,10 +161,11 @@ def cache(
 ) -> None:
     """Copy the images at reduced size, with their index, for fast training or another machine."""
     from dermalens.data.cache import Reduction, copy_reduced
-    from dermalens.data.index import index_file, read_index
+    from dermalens.data.index import index_file
+    from dermalens.data.split import read_rows
 
     reduction = Reduction(side, quality)
-    rows = read_index(index)
+    rows = read_rows(index)
     with counting(len(rows), "Copying images") as advance:
         copy = copy_reduced(rows, index_file(index), out, reduction=reduction, advance=advance)
     typer.echo(

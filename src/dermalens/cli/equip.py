@@ -66,10 +66,11 @@ def equip(  # noqa: PLR0913  (each is an option of the command)
     """
     from dermalens.core.bundlefile import check_replaceable, read_bundle
 
-    _check(split, gate_photos, masks, extra, outline, coverage)
     recalibration = _recalibration(split, calibration, prior_correction, calibration_penalty, version)
+    _check(split, gate_photos, masks, extra, outline, coverage)
     check_replaceable(bundle)
     loaded, parts = read_bundle(bundle), list[tuple["Gate | Outline", bytes]]()
+    _check_new(version, loaded)
     if split and masks and gate_photos:
         parts.append(_fitted_gate(loaded, split, gate_photos, masks=masks, extra=extra))
     if outline:
@@ -145,6 +146,14 @@ def _copied_outline(run: Path) -> tuple[Outline, bytes]:
     return read_outline_part(run)
 
 
+def _check_new(version: str | None, loaded: Loaded) -> None:
+    """Refuse the version that the bundle has: two sets of answers would go by one name."""
+    from dermalens.core.errors import DataError
+
+    if version == loaded.manifest.version:
+        raise DataError(f"The bundle is version {version} already; with another calibration it needs a new --version.")
+
+
 def _check(  # noqa: PLR0913  (the options of the command)
     split: Path | None,
     photos: Path | None,
@@ -157,10 +166,12 @@ def _check(  # noqa: PLR0913  (the options of the command)
 
     if coverage is not None and split is None:
         raise DataError("--coverage is for prediction sets, which are fitted on the split: give --split CSV as well.")
-    if split is None and outline is None:
-        raise DataError("Nothing to add was named. Give --split CSV, --outline RUN or both.")
+    if coverage is not None and not 0 < coverage < 1:
+        raise DataError(f"--coverage {coverage:g} given; needed is a share between 0 and 1, such as 0.9.")
     if photos and not (split and masks):
         raise DataError("A gate needs --split CSV, --gate-photos DIR and --masks DIR.")
+    if split is None and outline is None:
+        raise DataError("Nothing to add was named. Give --split CSV, --outline RUN or both.")
     if not photos and (masks or extra):
         raise DataError("--masks and --extra are for the gate; give --gate-photos DIR as well.")
 
@@ -175,10 +186,11 @@ def _fitted_gate(loaded: Loaded, split: Path, photos: Path, *, masks: Path, extr
         from dermalens.data.leaks import check_apart
         from dermalens.data.split import read_split
         from dermalens.evaluate.record import check_own_split
+        from dermalens.export.equip import OWN_SPLIT
         from dermalens.export.gate import fit_gate
         from dermalens.export.gate_pictures import GateData, most_pictures
         from dermalens.predict.classifier import Classifier, open_sessions
-    check_own_split(loaded, split)
+    check_own_split(loaded, split, because=OWN_SPLIT)
     known, others = read_split(split), tuple(read_index(extra)) if extra else ()
     check_apart(others, known.rows)
     data = GateData(known, photos, masks, others, fold=held_out_fold(loaded.manifest))

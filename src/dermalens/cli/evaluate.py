@@ -13,7 +13,8 @@ Index = Annotated[Path, typer.Argument(metavar="INDEX", help="Index or split of 
 Part = Annotated[str, typer.Option(help="train, val, test, or all for an index without parts.")]
 Out = Annotated[Path, typer.Option(metavar="DIR", help="Folder for report, figures and predictions.")]
 Against = Annotated[
-    Path | None, typer.Option(metavar="OTHER", help="A second bundle on the same images: paired differences.")
+    str | None,
+    typer.Option(metavar="OTHER", help="A second bundle, or packaged, on the same images: paired differences."),
 ]
 Prevalence = Annotated[
     float | None, typer.Option(metavar="SHARE", help="Malignant share for PPV, NPV and net benefit, such as 0.03.")
@@ -61,10 +62,12 @@ def evaluate(  # noqa: PLR0913  (each is an option of the command)
     with needing("eval", "Evaluation"):
         from dermalens.evaluate.findings_beside import Asked
         from dermalens.evaluate.run import Order, run_evaluation
+        from dermalens.predict.classifier import DEFAULT_BUNDLE
 
     asked = Asked(draws=draws, prevalence=prevalence, run=run, heat_only=heat_only)
     asked = replace(asked, robustness=robustness, faithfulness=faithfulness)
-    given = (folder_of(bundle), index, out, typed(context), part, against, asked)
+    other = None if against is None else folder_of(against) or DEFAULT_BUNDLE
+    given = (folder_of(bundle), index, out, typed(context), part, other, asked)
     findings = run_evaluation(Order(*given, allow_seen=allow_seen, record=record), counting)
     print_summary(findings, as_json=as_json)
     typer.echo(f"report: {out / 'report.html'}", err=True)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from dermalens.cli.records import DatabaseUrl, DataFolder, Json, record, say
+from dermalens.core.files import visible
 
 app = typer.Typer(no_args_is_help=True, help="Make, list and revoke the keys of the API.")
 
@@ -22,7 +23,7 @@ def create(
 ) -> None:
     """Make a key; it is printed once and stored only as a hash."""
     wanted = [scope.strip() for scope in scopes.split(",") if scope.strip()]
-    with record(database_url, data_folder) as records:
+    with record(database_url, data_folder, "new or existing") as records:
         from dermalens.records.keys import create_key
 
         key, text = create_key(records, name=name, scopes=wanted, rate_per_minute=rate_per_minute)
@@ -69,6 +70,7 @@ def list_keys(database_url: DatabaseUrl = None, data_folder: DataFolder = None, 
     for key in found:
         state = f"revoked {key.revoked:%Y-%m-%d}" if key.revoked else "valid"
         rate = f"{key.rate_per_minute}/min"
-        typer.echo(f"{key.id}  {state:<18}  {','.join(key.scopes):<22}  {rate:<10}  {key.created:%Y-%m-%d}  {key.name}")
+        scopes, name = ",".join(key.scopes), visible(key.name)
+        typer.echo(f"{key.id}  {state:<18}  {scopes:<22}  {rate:<10}  {key.created:%Y-%m-%d}  {name}")
     if not found:
         say("There are no keys. To make one: dermalens keys create --name NAME --scopes predict,records")

@@ -10,7 +10,8 @@ import io
 import os
 import sys
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Annotated, Any, Final
 
 import typer
@@ -36,6 +37,7 @@ from dermalens.cli.serve import serve
 from dermalens.cli.similar import similar
 from dermalens.cli.train import train
 from dermalens.core.errors import NO_ROOM, DermaLensError, StoppedError
+from dermalens.core.files import visible
 
 INTERRUPTED: Final = 130
 OUTPUT_CLOSED: Final = 141
@@ -45,26 +47,61 @@ OUTPUT_CLOSED: Final = 141
 class Commands(TyperGroup):
     """The commands, with our errors translated for the shell."""
 
+    def make_context(self, *arguments: Any, **extra: Any) -> Any:
+        """Read the command line; `--help` and `--version` write and leave here."""
+        with _told():
+            return super().make_context(*arguments, **extra)
+
     def invoke(self, ctx: Any) -> Any:  # the context's class differs between the versions of typer
         """Run the command that was asked for."""
-        try:
-            result = super().invoke(ctx)
-            sys.stdout.flush()
-        except DermaLensError as error:
-            typer.echo(f"error: {' '.join(str(error).split())}", err=True)
-            raise typer.Exit(INTERRUPTED if isinstance(error, StoppedError) else 2) from error
-        except KeyboardInterrupt as error:
-            raise typer.Exit(INTERRUPTED) from error
-        except BrokenPipeError as error:
-            _forget_output()
-            raise typer.Exit(OUTPUT_CLOSED) from error
-        except OSError as error:
-            if error.errno not in NO_ROOM:
-                raise
-            _forget_output()
-            typer.echo(f"error: {error.filename or 'The output'} cannot be written: {error.strerror}.", err=True)
-            raise typer.Exit(2) from error
-        return result
+        with _told():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Turn an error, an interrupt and an output that takes nothing into a line and an exit code."""
+    try:
+        with _flushed():
+            yield
+    except DermaLensError as error:
+        typer.echo(f"error: {visible(' '.join(str(error).split()))}", err=True)
+        raise typer.Exit(INTERRUPTED if isinstance(error, StoppedError) else 2) from error
+    except KeyboardInterrupt as error:
+        raise typer.Exit(INTERRUPTED) from error
+    except BrokenPipeError as error:
+        _forget_output()
+        raise typer.Exit(OUTPUT_CLOSED) from error
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        _forget_output()
+        typer.echo(f"error: {error.filename or 'The output'} cannot be written: {error.strerror}.", err=True)
+        raise typer.Exit(2) from error
+
+
+@contextmanager
+def _flushed() -> Iterator[None]:
+    """See that the output is written, or Python complains when it leaves; Rich, too, may find that its reader is gone.
+
+    Raises:
+        OSError: the output takes nothing more.
+    """
+    try:
+        yield
+    except typer.Exit:
+        _flush()
+        raise
+    except SystemExit as error:
+        if isinstance(error.__context__, BrokenPipeError):  # as Rich leaves, with 1
+            raise error.__context__ from None
+        raise
+    _flush()
+
+
+def _flush() -> None:
+    if sys.stdout is not None:  # closed by `>&-`
+        sys.stdout.flush()
 
 
 app = typer.Typer(

@@ -60,7 +60,7 @@ def predict(  # noqa: PLR0913  (each is an option of the command)
         raise DermaLensError("--json and --csv were both given; choose one.")
     import logging
 
-    from dermalens.cli.answers import Request, answers, refuse_failures, with_progress
+    from dermalens.cli.answers import Request, answers, for_terminal, refuse_failures, say_passed_over, with_progress
     from dermalens.cli.forms import write_csv, write_json, write_table
     from dermalens.predict.classifier import load
     from dermalens.predict.similar_file import read_gallery
@@ -68,11 +68,14 @@ def predict(  # noqa: PLR0913  (each is an option of the command)
 
     logging.getLogger("PIL").addHandler(logging.NullHandler())  # or Pillow's words stand beside our error
     cases = read_gallery(gallery) if gallery else None
-    request = Request(
-        find_images(images), operating_point, heatmap, prevalence, outline, mm_per_pixel, cases, anyway=anyway
-    )
+    passed_over: list[str] = []
+    found = find_images(images, passed_over=passed_over)
+    say_passed_over(passed_over)
+    request = Request(found, operating_point, heatmap, prevalence, outline, mm_per_pixel, cases, anyway=anyway)
     classifier = load(bundle)
     request.check(classifier)
     write = write_json if as_json else write_csv if as_csv else write_table
     rows = with_progress(answers(classifier, request), total=len(request.images), streams=as_json or as_csv)
+    if write is write_table:
+        rows = for_terminal(rows)
     refuse_failures(write(rows, classifier.manifest), total=len(request.images))

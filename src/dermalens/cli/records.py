@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -36,19 +36,29 @@ DataFolder = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
-@contextmanager
-def record(url: str | None, folder: Path | None, *, any_schema: bool = False) -> Iterator[Records]:
-    """The record at the place that was given, or at the usual one; with `any_schema` whatever its revision."""
-    with needing("serve", "The record of cases"):
-        from dermalens.records.place import default_folder, default_url
-        from dermalens.records.store import close, connect, open_records
+Kind = Literal["existing", "existing, of any schema", "new or existing", "new or existing, of any schema"]
+"""Which record a command works on; what only reads or deletes makes none at a place that was misspelt."""
 
+
+@contextmanager
+def record(url: str | None, folder: Path | None, kind: Kind = "existing") -> Iterator[Records]:
+    """The record at the place that was given, or at the usual one; it has the newest schema unless `kind` says not."""
+    with needing("serve", "The record of cases"):
+        from dermalens.records import store
+        from dermalens.records.place import default_folder, default_url
+
+    openers = {
+        "existing": store.open_existing,
+        "existing, of any schema": store.connect_existing,
+        "new or existing": store.open_records,
+        "new or existing, of any schema": store.connect,
+    }
     place = folder or default_folder()
-    records = (connect if any_schema else open_records)(url or default_url(place), place)
+    records = openers[kind](url or default_url(place), place)
     try:
         yield records
     finally:
-        close(records)
+        store.close(records)
 
 
 def say(line: str) -> None:
@@ -59,11 +69,13 @@ def say(line: str) -> None:
 @app.command()
 def upgrade(database_url: DatabaseUrl = None, data_folder: DataFolder = None) -> None:
     """Bring the database to the schema of this DermaLens; make a copy of it before."""
-    with record(database_url, data_folder, any_schema=True) as records:
+    with record(database_url, data_folder, "new or existing, of any schema") as records:
         from dermalens.records.schema import read_schema, require_newest
+        from dermalens.records.store import make_folders
 
         before = read_schema(records.engine).current
         require_newest(records.engine, migrate=True)
+        make_folders(records)
         after = read_schema(records.engine).current
     typer.echo(f"schema {after}")
     say("Nothing was to be done." if before == after else f"It was {before or 'empty'}.")
@@ -76,7 +88,7 @@ def downgrade(
     data_folder: DataFolder = None,
 ) -> None:
     """Go back to an older schema; what later revisions added is lost. Make a copy of the database before."""
-    with record(database_url, data_folder, any_schema=True) as records:
+    with record(database_url, data_folder, "existing, of any schema") as records:
         from dermalens.records import schema
         from dermalens.records.errors import BadValue
 
@@ -90,7 +102,7 @@ def downgrade(
 @app.command()
 def status(database_url: DatabaseUrl = None, data_folder: DataFolder = None, as_json: Json = False) -> None:
     """Say which schema the database has and how much is kept; nothing is changed."""
-    with record(database_url, data_folder, any_schema=True) as records:
+    with record(database_url, data_folder, "existing, of any schema") as records:
         from dermalens.records.schema import read_schema
         from dermalens.records.tally import tally
 
@@ -100,7 +112,8 @@ def status(database_url: DatabaseUrl = None, data_folder: DataFolder = None, as_
     if as_json:
         typer.echo(json.dumps(found))
     else:
-        typer.echo("\n".join(f"{name.replace('_', ' '):<16}{value}" for name, value in found.items()))
+        shown = found | {"schema": schema.current or "none"}
+        typer.echo("\n".join(f"{name.replace('_', ' '):<16}{value}" for name, value in shown.items()))
     if kept is None:
         say("Not at the schema of this DermaLens: dermalens records upgrade")
 
@@ -114,7 +127,9 @@ def purge(
     """Delete cases and finished jobs by age, with their images. There is no way back."""
     with record(database_url, data_folder) as records:
         from dermalens.records import retention
+        from dermalens.records.store import require_folder
 
+        require_folder(records)
         typer.echo(f"{retention.purge(records, days=days)} deleted")
 
 
@@ -127,6 +142,8 @@ def sweep(
     """Remove files that a kill or a failure left behind; the server does so by itself."""
     with record(database_url, data_folder) as records:
         from dermalens.records import retention
+        from dermalens.records.store import require_folder
 
+        require_folder(records)
         swept = retention.sweep(records, age_seconds=age_seconds)
     typer.echo(f"{swept.temporary} temporary, {swept.orphans} images of no case, {swept.spooled} of no job removed")

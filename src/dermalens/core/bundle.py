@@ -165,7 +165,7 @@ class Manifest(_Part):
 
     format_version: Literal[1, 2, 3]
     name: str = Field(pattern="^[a-z0-9_]+$")
-    version: str
+    version: str = Field(pattern="^[A-Za-z0-9._+-]+$")
     classes: list[str] = Field(min_length=2)
     """Class codes in the order of the logits."""
     malignant: list[str] = Field(min_length=1)

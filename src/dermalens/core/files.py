@@ -8,9 +8,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
+from unicodedata import category
 
 IMAGE_SUFFIXES: Final = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 """What is taken from a folder: the suffixes of the formats that `core/header.py` reads."""
+
+BESIDE_SUFFIXES: Final = (
+    *(".csv", ".db", ".htm", ".html", ".ini", ".json", ".jsonl", ".log", ".md", ".toml", ".tsv", ".txt", ".xml"),
+    *(".yaml", ".yml"),
+)
+"""Of tables, notes and what systems leave (`Thumbs.db`), which nobody takes for pictures that were classified."""
 
 
 def is_image(name: str) -> bool:
@@ -20,6 +27,24 @@ def is_image(name: str) -> bool:
     (True, False, False)
     """
     return not name.startswith(".") and name.lower().endswith(IMAGE_SUFFIXES)
+
+
+def is_passed_over(name: str) -> bool:
+    """Whether a file name may be that of a picture, though none that is read: not hidden, and no table or note.
+
+    >>> is_passed_over("a.HEIC"), is_passed_over("a.jpg"), is_passed_over("notes.txt"), is_passed_over(".a.heic")
+    (True, False, False, False)
+    """
+    return not name.startswith(".") and not name.lower().endswith((*IMAGE_SUFFIXES, *BESIDE_SUFFIXES))
+
+
+def visible(text: str) -> str:
+    r"""The text with control characters written as \x1b: in a name they may colour a terminal or break a row.
+
+    >>> visible("a\x1b[31m\x9b.jpg")
+    'a\\x1b[31m\\x9b.jpg'
+    """
+    return "".join(rf"\x{ord(letter):02x}" if category(letter) == "Cc" else letter for letter in text)
 
 
 def write_whole(target: Path, content: bytes | memoryview) -> None:

@@ -13,7 +13,7 @@ from typing import Final
 
 from PIL import Image
 
-from dermalens.core.errors import DataError, ImageError, name_some
+from dermalens.core.errors import NO_ROOM, DataError, ImageError, name_some
 from dermalens.core.files import write_whole
 from dermalens.core.header import open_header
 from dermalens.core.image import open_upright, read_file
@@ -64,7 +64,7 @@ def copy_reduced(
 
     Raises:
         DataError: no rows, a lesion on two sides, another reduction than the folder has, images that cannot be read,
-            or a full disk.
+            a full disk, or a folder that cannot be written to.
     """
     if not rows:
         raise DataError(f"{index} has no images to copy.")
@@ -84,7 +84,9 @@ def copy_reduced(
             if beside.is_file():
                 write_whole(folder / beside.name, beside.read_bytes())
     except OSError as error:
-        raise DataError(f"Cannot write to {folder}: {error.strerror}. Make room, then run the same again.") from error
+        is_full = error.errno in NO_ROOM
+        cure = "Make room, then run the same again." if is_full else "Choose another folder with --out."
+        raise DataError(f"Cannot write to {folder}: {error.strerror}. {cure}") from error
     return Copy(target, len(rows), already, sum(file.stat().st_size for file in targets))
 
 

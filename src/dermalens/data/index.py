@@ -142,9 +142,10 @@ def read_index(source: Path) -> list[Row]:
     source = index_file(source)
     if not source.is_file():
         folder, found = (source, f"{source} is a folder without {FOLDERS_INDEX}") if source.is_dir() else ("FOLDER", "")
+        looked = "" if source.is_absolute() else f" in {Path.cwd()}"
         raise DataError(
-            f"{found or f'No index at {source}'}. Make an index: dermalens data index {folder} --out index.csv, then "
-            f"a split of it: dermalens data split index.csv --out {FOLDERS_INDEX}"
+            f"{found or f'No index at {source}{looked}'}. Make one: dermalens data index {folder} --out index.csv, "
+            f"then a split of it: dermalens data split index.csv --out {FOLDERS_INDEX}"
         )
     try:
         with source.open(newline="", encoding="utf-8-sig") as stream:

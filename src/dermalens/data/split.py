@@ -210,11 +210,27 @@ def read_split(source: Path) -> Split:
             f"Split the index first: dermalens data split {source} --out split.csv"
         )
     check_no_leak(rows)
-    sha256 = split_sha256(rows)
-    note = source.with_suffix(".json")
+    _check_unchanged(source, rows)
+    return Split(tuple(rows), split_sha256(rows))
+
+
+def read_rows(source: Path) -> list[Row]:
+    """The rows of an index or of a split; a split that was edited is refused.
+
+    Raises:
+        DataError: no index there, or rows that no longer match the hash of their split.
+    """
+    source = index_file(source)
+    rows = read_index(source)
+    if any(row.part for row in rows):  # what lies beside an index may be anything
+        _check_unchanged(source, rows)
+    return rows
+
+
+def _check_unchanged(source: Path, rows: Sequence[Row]) -> None:
+    note, sha256 = source.with_suffix(".json"), split_sha256(rows)
     if note.is_file() and _noted_sha256(note) not in {(sha256, folds_sha256(rows)), (sha256, None)}:
         raise DataError(f"{source} was changed after it was split: its rows no longer match {note.name}. Split again.")
-    return Split(tuple(rows), sha256)
 
 
 def _noted_sha256(note: Path) -> tuple[str, str | None]:

@@ -17,7 +17,7 @@ from dermalens.core.statements import INTENDED_USE
 from dermalens.evaluate.card_report import Judged, report_sections
 from dermalens.evaluate.document import Block, Bullets, Document, Section, Table
 from dermalens.evaluate.document_markdown import to_markdown
-from dermalens.evaluate.report_names import FIGURE_WORDS, clinical_words, figure_words, show
+from dermalens.evaluate.report_names import CAUTION, FIGURE_WORDS, clinical_words, figure_words, show
 
 FIGURE_NAMES: Final = {
     name: FIGURE_WORDS[name]
@@ -99,7 +99,7 @@ def _figures(manifest: Manifest) -> tuple[Block, ...]:
         "On the test part of the split, which was never trained or tuned on; lesions are not shared between parts. "
         "95 % intervals from a bootstrap over lesions; n is the number of images."
     )
-    return (Table(words, ("figure", "value (95 % interval)", "n"), tuple(rows)),)
+    return (Table(words, ("figure", "value (95 % interval)", "n"), tuple(rows)), CAUTION)
 
 
 def _operating_points(manifest: Manifest) -> tuple[Block, ...]:

@@ -11,7 +11,7 @@ import csv
 import io
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -82,6 +82,7 @@ def read_predictions(path: Path, *, normalise: bool = False) -> PredictionFile:
         raise DataError(f"{path} has a header and no predictions.")
     image_ids = tuple(image_id(record[name]) for record in table.records)
     _check_once(path, image_ids)
+    _check_answered(path, table.records, classes, name)
     values = np.array([[_number(record[code]) for code in classes] for record in table.records])
     _check_range(path, image_ids, values)
     return PredictionFile(path, classes, image_ids, _summing_to_one(path, image_ids, values, normalise=normalise))
@@ -131,6 +132,17 @@ def _check_once(path: Path, image_ids: Sequence[str]) -> None:
     twice = [image for image, count in Counter(image_ids).items() if count > 1]
     if twice:
         raise DataError(f"{path}: {len(twice)} images stand more than once: {name_some(twice)}. Keep one row of each.")
+
+
+def _check_answered(path: Path, records: Sequence[Mapping[str, str]], classes: Sequence[str], name: str) -> None:
+    """Refuse rows that say why there is no answer, as `predict --csv` writes them."""
+    failed = [record for record in records if record.get("error") and not any(record[code] for code in classes)]
+    if failed:
+        names = name_some(image_id(record[name]) for record in failed)
+        raise DataError(
+            f"{path}: {len(failed)} images have no answer: {names}. The first row says: {failed[0]['error']} Mend "
+            "them and predict again, or take their rows out of both files."
+        )
 
 
 def _check_range(path: Path, image_ids: Sequence[str], values: Probabilities) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 from dermalens.core.bundle import Measured
 from dermalens.core.bundlefile import Bundle, write_bundle
 from dermalens.core.errors import DataError
-from dermalens.data.index import PARTS, Row, read_index
+from dermalens.data.index import PARTS, Row
 from dermalens.data.leaks import check_no_leak
-from dermalens.data.split import read_split
+from dermalens.data.split import read_rows, read_split
 
 
 def rows_of(index: Path, part: str) -> list[Row]:
@@ -22,7 +23,7 @@ def rows_of(index: Path, part: str) -> list[Row]:
     if part not in (*PARTS, "all"):
         raise DataError(f"--part {part} is unknown; choose {', '.join(PARTS)} or all.")
     if part == "all":
-        rows = read_index(index)
+        rows = read_rows(index)
         check_no_leak(rows)  # `read_split` does so itself
     else:
         rows = read_split(index).part(part)
@@ -41,15 +42,18 @@ def record_figures(folder: Path, bundle: Bundle, figures: Mapping[str, Measured]
     return write_bundle(folder, bundle.manifest.model_copy(update={"metrics": dict(figures)}), bundle.graphs)
 
 
-def check_own_split(bundle: Bundle, split: Path) -> None:
-    """Refuse figures on another split than that of the bundle.
+UNRECORDED: Final = "its test part may have been trained on, so the figures are not recorded."
+
+
+def check_own_split(bundle: Bundle, split: Path, *, because: str = UNRECORDED) -> None:
+    """Refuse another split than that of the bundle.
 
     Raises:
-        DataError: `split` is not the split that the bundle was trained on, so that its test part may have been seen.
+        DataError: `split` is not the split that the bundle was trained on; `because` says what follows from that.
     """
     needed, given = bundle.manifest.provenance.split_sha256, read_split(split).sha256
     if needed != given:
         raise DataError(
             f"{split} is not the split that the bundle was trained on ({given[:12]} given, {needed[:12]} needed): "
-            "its test part may have been trained on, so the figures are not recorded."
+            f"{because}"
         )

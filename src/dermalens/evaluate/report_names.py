@@ -8,6 +8,11 @@ from typing import Final
 from dermalens.core.bundle import Measured
 from dermalens.core.taxonomy import BINARY, DIAGNOSES
 
+CAUTION: Final = (
+    "A calibration error is above zero for a perfect model too, as every bin holds few images; in bootstrap samples it "
+    "is higher still, so that its interval leans upwards."
+)
+
 NOT_DEFINED: Final = "not defined"
 
 FIGURE_WORDS: Final = {

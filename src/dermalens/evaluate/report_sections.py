@@ -8,7 +8,7 @@ from typing import Final
 from dermalens.core.bundle import Measured
 from dermalens.evaluate.document import Block, Picture, Section, Table
 from dermalens.evaluate.evaluation_types import ConformalJudged, Evaluation
-from dermalens.evaluate.report_names import clinical_words, figure_words, plain_words, show
+from dermalens.evaluate.report_names import CAUTION, clinical_words, figure_words, plain_words, show
 
 Pictures = Mapping[str, Picture]
 """Drawn figures by name."""
@@ -34,10 +34,6 @@ _CALIBRATION: Final = (
 _REFERRED: Final = (
     "An image is referred when its malignant probability reaches the threshold or a malignant class comes first. The "
     "thresholds of a bundle were chosen on its validation images; that of a prediction file is 0.5."
-)
-_CAUTION: Final = (
-    "A calibration error is above zero for a perfect model too, as every bin holds few images; in bootstrap samples it "
-    "is higher still, so that its interval leans upwards."
 )
 _OF_CLASS: Final = ("sensitivity", "specificity", "precision", "f1", "auc", "average_precision")
 
@@ -142,7 +138,7 @@ def calibration(evaluation: Evaluation, pictures: Pictures) -> Section:
         "Calibration",
         (
             Table(f"Calibration {words} (95 % interval); lower is better", head, rows),
-            _CAUTION,
+            CAUTION,
             *chosen(pictures, *names),
         ),
     )

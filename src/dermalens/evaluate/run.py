@@ -71,6 +71,8 @@ def run_evaluation(order: Order, bar: Bar) -> Findings:
         check_prevalence(order.asked.prevalence)
     classifier, rows = load(order.bundle), rows_of(order.index, order.part)
     others = [load(order.against)] if order.against else []
+    if any(other.bundle.sha256 == classifier.bundle.sha256 for other in others):
+        raise DataError("--against names the bundle itself (same SHA-256). Name another one.")
     if order.record:
         check_own_split(classifier.bundle, order.index)
         check_replaceable(order.bundle or DEFAULT_BUNDLE)
@@ -81,6 +83,9 @@ def run_evaluation(order: Order, bar: Bar) -> Findings:
     make_folder(order.out)
     asked = replace(order.asked, galleries=order.out / GALLERIES, against=others[0] if others else None)
     findings, answers = find(classifier, rows, _subject(classifier, order, seen[0]), asked, bar)
+    if findings.against and findings.against.name == findings.subject.name:
+        named = f"{findings.against.name} ({findings.against.sha256[:8]})"
+        findings = replace(findings, against=replace(findings.against, name=named))
     _write_predictions(answers, order.out)
     try:
         if order.record:

@@ -26,6 +26,10 @@ COVERAGE: Final = 0.9
 would then be in every set."""
 
 
+OWN_SPLIT: Final = "what is fitted on images that it learned from is wrong for others. Name its own with --split CSV."
+"""Why another split than that of the bundle is refused."""
+
+
 @dataclass(frozen=True, slots=True)
 class Recalibration:
     """A calibration to fit anew, and the version that the bundle has with it."""
@@ -71,7 +75,7 @@ def _from_validation(
     recalibration: Recalibration | None,
     advance: Callable[[int], None] | None,
 ) -> dict[str, Any]:
-    check_own_split(bundle, split)
+    check_own_split(bundle, split, because=OWN_SPLIT)
     manifest = bundle.manifest
     rows = _held_out(manifest, read_split(split))
     logits = logits_of(Classifier(bundle, open_sessions(bundle)), rows, advance=advance)

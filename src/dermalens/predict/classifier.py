@@ -211,6 +211,8 @@ def load(bundle: str | Path | None = None, *, threads: int = 1) -> Classifier:
         BundleError: the folder is not a complete, undamaged bundle that this version can read.
         MissingExtraError: a cleaning step of the bundle needs OpenCV, which is not installed.
     """
+    if bundle == "":  # which as a path would be the folder one is in
+        raise BundleError("An empty path was given; name a bundle folder, or leave it out.")
     if bundle is None and not DEFAULT_BUNDLE.is_dir():
         raise BundleError("This installation has no packaged bundle; name one: --bundle PATH, or load(PATH).")
     loaded = read_bundle(DEFAULT_BUNDLE if bundle is None else Path(bundle))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from dermalens.core.errors import ImageError
-from dermalens.core.files import IMAGE_SUFFIXES, is_image
+from dermalens.core.files import IMAGE_SUFFIXES, is_image, is_passed_over
 from dermalens.core.image import Decoded, decode, from_array, from_picture, read_file
 
 Source = str | Path | bytes | Image.Image | NDArray[np.generic]
@@ -31,6 +31,8 @@ def read_source(source: Source, *, wanted_side_pixels: int, square_side: float |
         ImageError: there is no usable picture; the message names the path where there is one.
         TypeError: the source is none of the kinds above.
     """
+    if isinstance(source, str) and not source:  # as a Path it would be the folder one is in
+        raise ImageError("An empty path was given; name an image.")
     if isinstance(source, (str, Path)):
         return _read_path(Path(source), wanted_side_pixels, square_side)
     if isinstance(source, bytes):
@@ -61,9 +63,12 @@ def name_of(source: Source) -> str:
     return "<array>" if isinstance(source, np.ndarray) else "<image>"
 
 
-def find_images(arguments: Iterable[str]) -> list[str]:
-    """Files as named, folders as the images below them, sorted; a folder without any stays and is refused later."""
-    return [path for argument in arguments for path in _expand(argument)]
+def find_images(arguments: Iterable[str], *, passed_over: list[str] | None = None) -> list[str]:
+    """Files as named, folders as the images below them, sorted; a folder without any stays and is refused later.
+
+    `passed_over` takes what `walk_images` puts there.
+    """
+    return [path for argument in arguments for path in _expand(argument, passed_over)]
 
 
 def _is_folder(path: str | Path) -> bool:
@@ -88,16 +93,17 @@ def refuse_folder(path: str) -> None:
     )
 
 
-def _expand(argument: str) -> list[str]:
+def _expand(argument: str, passed_over: list[str] | None) -> list[str]:
     if argument == STDIN or not _is_folder(argument):
         return [argument]
-    return sorted(walk_images(argument)) or [argument]
+    return sorted(walk_images(argument, passed_over=passed_over)) or [argument]
 
 
-def walk_images(folder: str) -> Iterator[str]:
+def walk_images(folder: str, *, passed_over: list[str] | None = None) -> Iterator[str]:
     """Image files below a folder, links to folders not followed, hidden names (`._x.jpg` of macOS) left out.
 
     A folder below it that cannot be listed stands for itself, so that nobody takes its images for classified.
+    `passed_over` takes the files that may be pictures too, of a format that is not read.
     """
     closed: list[OSError] = []
     for place, folders, files in os.walk(folder, onerror=closed.append):
@@ -105,4 +111,6 @@ def walk_images(folder: str) -> Iterator[str]:
         for name in files:
             if is_image(name):
                 yield str(Path(place, name))
+            elif passed_over is not None and is_passed_over(name):
+                passed_over.append(str(Path(place, name)))
     yield from (str(error.filename) for error in closed)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime
-from typing import Final
+from enum import Enum
+from typing import Final, Literal
 from uuid import uuid4
 
 from sqlalchemy import func, select
@@ -77,7 +78,7 @@ def search(records: Records, owner: str, wanted: Wanted) -> Found:
     """The cases that fit all filters, the newest first.
 
     Raises:
-        BadValue: the limit or (BadCursor) the cursor is none.
+        BadValue: the limit or (BadCursor) the cursor is none, or the last day is before the first.
         RecordsError: the database is away.
     """
     chosen = select_cases(owner, wanted)
@@ -98,53 +99,46 @@ def image_of(records: Records, owner: str, case_id: str) -> bytes:
     return records.images.read(find(records, owner, case_id).image_sha256)
 
 
-def write_note(records: Records, owner: str, case_id: str, note: str) -> Case:
-    """Put a note in the place of the one before.
+class As(Enum):
+    """In the place of a value that may be None: leave it."""
+
+    IT_IS = "as it is"
+
+
+def describe(  # noqa: PLR0913  (three say where, three say what)
+    records: Records,
+    owner: str,
+    case_id: str,
+    *,
+    note: str | None = None,
+    lesion: str | None = None,
+    taken_on: date | Literal[As.IT_IS] | None = As.IT_IS,
+) -> Case:
+    """Change what is said of a case, all of it or nothing; what is not given or as before stays, and is not logged.
+
+    The same name of a lesion is the same lesion, and the empty one takes the case off it. `taken_on` is the day on
+    which the picture was taken; None takes it back.
 
     Raises:
-        BadValue: it is too long.
+        BadValue: the note or the name is too long, or the day is none on which the picture can have been taken.
         NotKept: as `find`.
         RecordsError: the database is away or the disk is full.
     """
-    text = tidy(note, "note")
+    text = None if note is None else tidy(note, "note")
+    name = None if lesion is None else tidy_line(lesion, "name of the lesion")
+    day = tidy_day(taken_on) if not isinstance(taken_on, As) else taken_on
     with records.writing() as session:
         row = owned(session, owner, case_id)
-        row.note = text
-        audit.write(session, "case.note", owner, case_id)
-        return case_of(row)
-
-
-def name_lesion(records: Records, owner: str, case_id: str, lesion: str) -> Case:
-    """Say which lesion a case shows: the same name is the same lesion; the empty one takes it off.
-
-    Raises:
-        BadValue: the name is too long.
-        NotKept: as `find`.
-        RecordsError: the database is away or the disk is full.
-    """
-    name = tidy_line(lesion, "name of the lesion")
-    with records.writing() as session:
-        row = owned(session, owner, case_id)
-        before = row.lesion
-        row.lesion = _lesion(session, owner, name)
-        audit.write(session, "case.lesion", owner, case_id)
-        _drop_empty(session, before)
-        return case_of(row)
-
-
-def date_picture(records: Records, owner: str, case_id: str, taken_on: date | None) -> Case:
-    """Say on which day the picture of a case was taken; None takes it back.
-
-    Raises:
-        BadValue: the day is none on which it can have been taken.
-        NotKept: as `find`.
-        RecordsError: the database is away or the disk is full.
-    """
-    day = tidy_day(taken_on)
-    with records.writing() as session:
-        row = owned(session, owner, case_id)
-        row.taken_on = day
-        audit.write(session, "case.day", owner, case_id)
+        if text is not None and text != row.note:
+            row.note = text
+            audit.write(session, "case.note", owner, case_id)
+        if name is not None and name != (row.lesion.name if row.lesion else ""):
+            before, row.lesion = row.lesion, _lesion(session, owner, name)
+            audit.write(session, "case.lesion", owner, case_id)
+            _drop_empty(session, before)
+        if not isinstance(day, As) and day != row.taken_on:
+            row.taken_on = day
+            audit.write(session, "case.day", owner, case_id)
         return case_of(row)
 
 

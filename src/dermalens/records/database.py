@@ -73,6 +73,31 @@ def make_engine(url: str) -> Engine:
     return engine
 
 
+def require_existing(url: str) -> None:
+    """Refuse an SQLite file that is missing or has nothing in it; neither the file nor its folder is made.
+
+    Raises:
+        RecordsError: as said, the folder may not be searched, or the URL is none.
+    """
+    place = _read_url(url)
+    if place.get_backend_name() != "sqlite":
+        return
+    file = Path(str(place.database))
+    with told():
+        if not file.exists() or not file.stat().st_size:
+            raise no_record(url)
+
+
+def no_record(url: str) -> RecordsError:
+    """The error where a record is needed and there is none; it names the place without its password."""
+    place = _read_url(url)
+    shown = place.database if place.get_backend_name() == "sqlite" else place.render_as_string(hide_password=True)
+    return RecordsError(
+        f"There is no record at {shown}; check --data-folder (DERMALENS_DATA_FOLDER) or --database-url "
+        "(DERMALENS_DATABASE_URL)."
+    )
+
+
 @contextmanager
 def reading(engine: Engine) -> Iterator[Session]:
     """A session that only reads.

@@ -79,22 +79,28 @@ def add_job(
     row = JobRow(id=job_id, owner=owner, created=datetime.now(UTC), options=options, items=items)
     is_committed = False
     try:
-        _spool_missing(records, job_id, images)
-        with records.writing() as session:
-            known = session.get(JobRow, job_id)
-            if known is None:
-                _spool_missing(records, job_id, images)  # a slow upload may look like litter to the janitor
-                session.add(row)
-                audit.write(session, "job.add", owner, job_id, count=len(images))
-            elif known.owner != owner:
-                raise BadValue("The id of the job is taken. Leave it out.")
-            job = _job(known or row)
+        job = _put_down(records, row, images)
         is_committed = True
     finally:
         if not is_committed and not named:  # those of a named one may be images of the job there is
             _unspool(records, job_id, range(len(images)))
     _unspool(records, job_id, [item.number for item in job.items if item.state != "waiting"])
     return job
+
+
+def _put_down(records: Records, row: JobRow, images: Sequence[tuple[str, bytes]]) -> Job:
+    """The job of the row, or that of the same id that is there."""
+    job_id = row.id
+    _spool_missing(records, job_id, images)
+    with records.writing() as session:
+        known = session.get(JobRow, job_id)
+        if known is None:
+            _spool_missing(records, job_id, images)  # a slow upload may look like litter to the janitor
+            session.add(row)
+            audit.write(session, "job.add", row.owner, job_id, count=len(images))
+        elif known.owner != row.owner:
+            raise BadValue("The id of the job is taken. Leave it out.")
+        return _job(known or row)
 
 
 def find_job(records: Records, owner: str, job_id: str) -> Job:

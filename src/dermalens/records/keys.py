@@ -13,6 +13,7 @@ from typing import Final
 from sqlalchemy import select
 
 from dermalens.core.errors import name_some
+from dermalens.core.files import visible
 from dermalens.records import audit
 from dermalens.records.errors import BadValue, NotKept
 from dermalens.records.store import LOCAL, Records
@@ -45,7 +46,8 @@ def create_key(records: Records, *, name: str, scopes: Iterable[str], rate_per_m
     Its random part has 256 bits, so that a plain SHA-256 is enough: nothing can be guessed from a list of passwords.
 
     Raises:
-        BadValue: a scope is unknown, none was given, or the rate is out of bounds.
+        BadValue: the name is empty, has control characters or is too long, a scope is unknown, none was given, or the
+            rate is out of bounds.
         RecordsError: the database is away.
     """
     wanted = _check_scopes(scopes)
@@ -55,7 +57,7 @@ def create_key(records: Records, *, name: str, scopes: Iterable[str], rate_per_m
     text = f"dl_{key_id}_{secrets.token_urlsafe(32)}"
     row = KeyRow(
         id=key_id,
-        name=tidy_line(name, "name of a key"),
+        name=_check_name(name),
         sha256=_hash(text),
         scopes=",".join(wanted),
         rate_per_minute=rate_per_minute,
@@ -110,6 +112,15 @@ def find_key(records: Records, key_id: str) -> Key | None:
     with records.reading() as session:
         row = session.get(KeyRow, key_id)
         return _key(row) if row else None
+
+
+def _check_name(name: str) -> str:
+    if (shown := visible(name)) != name:
+        raise BadValue(f"The name of a key has control characters: {shown}. Type it without them.")
+    tidied = tidy_line(name, "name of a key")
+    if not tidied:
+        raise BadValue("--name is empty; say whose key it is.")
+    return tidied
 
 
 def _check_scopes(scopes: Iterable[str]) -> tuple[str, ...]:

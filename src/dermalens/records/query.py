@@ -53,11 +53,13 @@ def select_cases(owner: str, wanted: Wanted) -> Select[CaseRow]:
     """The newest first, one more than the limit, so that it shows whether more follow.
 
     Raises:
-        BadValue: the limit is out of bounds.
+        BadValue: the limit is out of bounds, or the last day is before the first.
         BadCursor: the cursor is none.
     """
     if not 1 <= wanted.limit <= MAX_LIMIT:
         raise BadValue(f"The limit is {wanted.limit}; needed is 1 to {MAX_LIMIT}.")
+    if wanted.since and wanted.until and wanted.since > wanted.until:
+        raise BadValue(f"The first day, {wanted.since}, is after the last one, {wanted.until}. Exchange them.")
     filters = [CaseRow.owner == owner, *_filters(wanted), *_after(wanted.after)]
     order = (CaseRow.created.desc(), CaseRow.id.desc())
     return select(CaseRow).where(*filters).order_by(*order).limit(wanted.limit + 1)

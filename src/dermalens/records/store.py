@@ -15,9 +15,9 @@ from sqlalchemy.orm import Session
 
 from dermalens.records import database
 from dermalens.records.durable import make_folder
-from dermalens.records.errors import told
+from dermalens.records.errors import RecordsError, told
 from dermalens.records.images import ImageStore
-from dermalens.records.schema import VERSION_TABLE, require_newest
+from dermalens.records.schema import VERSION_TABLE, read_schema, require_newest
 
 LOCAL: Final = "local"
 """The owner of all cases where no keys are used."""
@@ -54,9 +54,28 @@ def open_records(url: str, folder: Path, *, migrate: bool = False) -> Records:
     with ExitStack() as if_it_fails:
         if_it_fails.callback(close, records)
         require_newest(records.engine, migrate=migrate)
-        records.images.make_folders()
-        with told():
-            make_folder(records.spool)
+        make_folders(records)
+        if_it_fails.pop_all()
+    return records
+
+
+def open_existing(url: str, folder: Path) -> Records:
+    """Open a record that somebody has made; a wrong place is refused, and nothing is made there.
+
+    A data folder that is missing stays so: what only asks the database works without.
+
+    Raises:
+        RecordsError: there is no record, the database is away or has an older or newer schema, or the folder may not
+            be written.
+    """
+    records = connect_existing(url, folder)
+    with ExitStack() as if_it_fails:
+        if_it_fails.callback(close, records)
+        if read_schema(records.engine).current is None:
+            raise database.no_record(url)
+        require_newest(records.engine, migrate=False)
+        if folder.is_dir():
+            make_folders(records)
         if_it_fails.pop_all()
     return records
 
@@ -69,6 +88,38 @@ def connect(url: str, folder: Path) -> Records:
     """
     images = ImageStore(folder / "images", folder / "temporary")
     return Records(database.make_engine(url), images, folder / "spool")
+
+
+def connect_existing(url: str, folder: Path) -> Records:
+    """As `connect`, for what makes no record: a database without one shows as empty in its schema.
+
+    Raises:
+        RecordsError: the SQLite file is missing or empty, or the URL is none of a database that DermaLens knows.
+    """
+    database.require_existing(url)
+    return connect(url, folder)
+
+
+def make_folders(records: Records) -> None:
+    """Make the folders of images, temporary files and waiting images.
+
+    Raises:
+        RecordsError: the data folder may not be written or is full.
+    """
+    records.images.make_folders()
+    with told():
+        make_folder(records.spool)
+
+
+def require_folder(records: Records) -> None:
+    """Refuse a data folder that is missing: files that are to be removed lie in another one then.
+
+    Raises:
+        RecordsError: as said.
+    """
+    folder = records.spool.parent
+    if not folder.is_dir():
+        raise RecordsError(f"There is no data folder at {folder}; check --data-folder (DERMALENS_DATA_FOLDER).")
 
 
 @contextmanager

@@ -133,6 +133,7 @@ async def _admin(request: Request) -> Caller:
 
 async def _with_scope(request: Request, scope: str) -> Caller:
     caller = await caller_of(request)
+    request.state.scopes = caller.scopes
     caller.need(scope)
     return caller
 

@@ -105,7 +105,7 @@ def _limit_of(settings: Settings) -> Callable[[str], Limit]:
     image, batch = (Limit(most, seconds) for most in (settings.max_upload_bytes, settings.max_batch_bytes))
     limits = {BATCH_PATH: batch, **dict.fromkeys(IMAGE_PATHS, image)}
     form = Limit(min(FORM.most_bytes, image.most_bytes), min(FORM.seconds, seconds))
-    return lambda path: limits.get(path, form)
+    return lambda path: limits.get(path.rstrip("/"), form)  # a slash too many leads to the right address
 
 
 @asynccontextmanager

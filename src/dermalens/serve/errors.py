@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
@@ -14,6 +13,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import RedirectResponse
 from starlette.routing import Match, Mount
 
+from dermalens.serve.addresses import readable_path
 from dermalens.serve.answering import ClientGone
 from dermalens.serve.problems import Refusal, Show, problem_response, slug_of_status
 from dermalens.serve.running import running_of
@@ -33,7 +33,7 @@ def shown_by(page: Show | None) -> Show:
         if not _is_for_reader(request):
             return problem_response(refusal)
         if refusal.slug == "unauthenticated":
-            return RedirectResponse(f"/sign-in?next={quote(_after_sign_in(request))}", HTTPStatus.SEE_OTHER)
+            return RedirectResponse(f"/sign-in?next={quote(readable_path(request))}", HTTPStatus.SEE_OTHER)
         return await page(request, refusal) if page else problem_response(refusal)
 
     return show
@@ -121,15 +121,6 @@ def _methods_of(request: Request) -> str:
         if not isinstance(route, Mount) and route.matches({**scope, "method": method})[0] is Match.FULL
     } or {"GET"}  # a mounted folder has only this one
     return ", ".join(sorted(fitting | ({"HEAD"} if "GET" in fitting else set())))
-
-
-def _after_sign_in(request: Request) -> str:
-    """Where a reader goes on: what was only sent to cannot be opened, so its page is, such as that of a case."""
-    path = request.url.path
-    if request.method in ("GET", "HEAD"):
-        return path
-    case = re.match(r"/cases/[0-9a-f]{32}(?=/|$)", path)
-    return case.group() if case else "/"
 
 
 def _is_for_reader(request: Request) -> bool:

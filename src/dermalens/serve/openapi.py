@@ -94,7 +94,9 @@ def _form(options: type[BaseModel], image: dict[str, Any]) -> dict[str, Any]:
 
 
 def _written(field: dict[str, Any]) -> dict[str, Any]:
-    """The schema of a form's field: a field that is left out stands for null."""
+    """The schema of a form's field. One that is left out stands for null; "Try it out" begins with what it shows."""
     kinds = [kind for kind in field.get("anyOf", ()) if kind.get("type") != "null"]
-    rest = {name: value for name, value in field.items() if name not in ("anyOf", "title", "default")}
+    rest = {name: value for name, value in field.items() if name not in ("anyOf", "title")}
+    if rest.get("default", "") is None:
+        rest = {name: value for name, value in rest.items() if name not in ("default", "examples")} | {"example": ""}
     return {**rest, **kinds[0]} if kinds else rest

@@ -152,6 +152,8 @@ class Refusal(DermaLensError):  # noqa: N818  (what is sent, not what is wrong w
     errors: tuple[dict[str, Any], ...] = ()
     """The single values that cannot be used: `where` and `message`."""
     headers: dict[str, str] = field(default_factory=dict)
+    is_translated: bool = False
+    """The detail is in the language of the reader already."""
 
     def __str__(self) -> str:
         return self.detail

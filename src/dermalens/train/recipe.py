@@ -240,10 +240,21 @@ def parse_recipe(content: Mapping[str, Any], *, where: str) -> Recipe:
 def _problem(item: Any) -> str:
     path = ".".join(str(step) for step in item["loc"])
     if item["type"] == "extra_forbidden":
-        return f"unknown key {path}"
+        return f"unknown key {path}; there are {', '.join(_keys_beside(item['loc'][:-1]))}"
     if item["type"] == "missing":
         return f"missing key {path}"
     return f"{path or 'recipe'}: {item['msg']}, given {item['input']!r}" if path else str(item["msg"])
+
+
+def _keys_beside(path: Sequence[str | int]) -> list[str]:
+    """The keys of the table at `path`."""
+    model: type[BaseModel] = Recipe
+    for step in path:
+        annotation = model.model_fields[str(step)].annotation
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            return []
+        model = annotation
+    return list(model.model_fields)
 
 
 def _apply(content: dict[str, Any], override: str) -> None:

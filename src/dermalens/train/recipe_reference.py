@@ -20,7 +20,8 @@ _INTRODUCTION = """# The recipe
 
 A recipe is one strict TOML file that says all of a run: an unknown key, a wrong type or a value out of bounds is an
 error with its path. `dermalens train RECIPE --set optimizer.lr=1e-4` changes a key for one run; the resolved recipe is
-kept in the run folder (`run.json`). Complete examples are in `recipes/`.
+kept in the run folder (`run.json`). Paths start from the folder that the command runs in. Complete examples are in
+`recipes/`.
 
 This page is made from `src/dermalens/train/recipe.py` by `python -m dermalens.train.recipe_reference`.
 """

@@ -31,6 +31,25 @@ def rows(page: Page) -> int:
     return page.locator("table.cases tbody tr").count()
 
 
+def test_what_was_typed_into_one_form_is_there_after_another_was_sent(watched: Watched):
+    page = watched.open(keep(watched, MOLE, lesion="toe", note="before"))
+    page.locator("#note").fill("not sent yet")
+    page.locator("#kind-other").check()
+    page.locator("#feedback-label").select_option("nv")
+    page.get_by_role("button", name="Send feedback").click()
+    expect(page.locator(".feedback-list")).to_be_visible()
+    expect(page.locator("#note")).to_have_value("not sent yet")
+    page.locator("#kind-histology").check()
+    page.locator("#comment").fill("said later")
+    page.get_by_role("button", name="Keep note, lesion and day").click()
+    expect(page.locator(".notice.good")).to_contain_text("are kept")
+    expect(page.locator("#note")).to_have_value("not sent yet")
+    expect(page.locator("#comment")).to_have_value("said later")
+    expect(page.locator("#kind-histology")).to_be_checked()
+    page.reload()
+    expect(page.locator("#comment")).to_have_value("")
+
+
 def test_nothing_is_kept_unless_it_is_asked_for(watched: Watched):
     page = watched.open("/history")
     before = rows(page)
@@ -51,7 +70,7 @@ def test_a_kept_case_is_found_annotated_judged_and_deleted(watched: Watched):
     page.locator("table.cases tbody th a").click()
     assert page.url.endswith(case)
     page.locator("#note").fill(f"{word} seen again")
-    page.get_by_role("button", name="Keep the note").click()
+    page.get_by_role("button", name="Keep note, lesion and day").click()
     expect(page.locator("#note")).to_have_value(f"{word} seen again")
     page.locator("#kind-histology").check()
     page.locator("#feedback-label").select_option("nv")
@@ -99,7 +118,7 @@ def test_an_older_picture_is_dated_and_stands_before_a_newer_one(watched: Watche
     older = keep(watched, IRREGULAR, lesion=lesion)
     page = watched.open(older)
     page.locator("#taken_on").fill("2022-05-06")
-    page.get_by_role("button", name="Keep the day").click()
+    page.get_by_role("button", name="Keep note, lesion and day").click()
     expect(page.locator("#taken_on")).to_have_value("2022-05-06")
     page.get_by_role("link", name=lesion).first.click()
     first = page.locator(".over-time li").first

@@ -78,6 +78,7 @@ def test_numbers_and_dates_are_written_as_the_language_does():
 
 def test_a_share_is_never_rounded_to_none_or_to_all():
     english = languages()["en"]
+    assert (english.percent(0.0005, 1), english.percent(0.9995, 1)) == ("< 0.1%", "> 99.9%")  # as rounded
     assert (english.percent(0.0001, 1), english.percent(0.0), english.percent(0.99999, 1)) == (
         "< 0.1%",
         "0%",

@@ -42,6 +42,13 @@ def test_the_report_has_decision_probabilities_model_and_limits(report):
         assert part in words
 
 
+def test_a_stated_prevalence_stands_beside_the_numbers_that_it_shifted(report):
+    shifted = report(prevalence="3")
+    assert "Over all lesions, where 3.0% of them are malignant. Of 100 lesions at or above" in words_of(shifted)
+    assert pages_of(shifted) == 1
+    assert "Over all lesions" not in words_of(report())
+
+
 def test_a_long_note_is_cut_and_the_page_stays_one(report):
     pdf = report(note="word " * 1900)
     assert pages_of(pdf) == 1

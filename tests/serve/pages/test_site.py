@@ -24,6 +24,33 @@ def test_help_says_when_kept_cases_are_erased(client_with):
     assert "erased after 30 days" in client_with(retention_days=30, workers=1).get("/help", headers=HTML).text
 
 
+def test_help_says_who_sees_what_is_kept(client_with):
+    assert "Whoever can open this page sees all kept cases" in client_with(workers=1).get("/help", headers=HTML).text
+    guarded = client_with(workers=1, host="0.0.0.0", address="http://derma.example")
+    assert "seen only with the key that kept them" in guarded.get("/help", headers=HTML).text
+
+
+def test_a_key_that_may_keep_nothing_is_offered_nothing_to_keep(client_with):
+    client = client_with(workers=1)
+    records = client.app.state.service.records
+    for scopes, is_offered in ((["predict"], False), (["predict", "records"], True)):
+        _, text = create_key(records, name="x", scopes=scopes)
+        page = client.get("/", headers=HTML | {"authorization": f"Bearer {text}"}).text
+        assert ('name="keep"' in page, 'href="/history"' in page) == (is_offered, is_offered)
+
+
+@pytest.mark.parametrize("path", ["/answer", f"/cases/{'a' * 32}/feedback", f"/cases/{'a' * 32}/about"])
+def test_what_is_only_sent_to_leads_back_to_its_page(client, path):
+    response = client.get(path, headers=HTML, follow_redirects=False)
+    assert (response.status_code, response.headers["location"]) == (303, path.rpartition("/")[0] or "/")
+
+
+def test_a_refusal_in_the_language_of_the_reader_says_its_cause_first(client, mel, ask):
+    text = ask(client, mel, headers=GERMAN, prevalence="abc").text
+    assert "„abc“ ist keine Zahl" in text
+    assert "Eine Option ist unbekannt" not in text
+
+
 @pytest.mark.parametrize("slug", PROBLEMS)
 def test_each_kind_of_problem_has_a_page_in_both_languages(client, slug):
     english, german = (client.get(f"/problems/{slug}", headers=headers) for headers in (HTML, GERMAN))

@@ -90,7 +90,7 @@ def _day(fields: dict[str, str], language: Language) -> date | None:
     try:
         return read_day(fields.get("taken_on", ""), language)
     except BadValue as error:
-        raise Refusal("invalid", str(error)) from error
+        raise Refusal("invalid", str(error), is_translated=True) from error
 
 
 def _number(fields: dict[str, str], name: str, language: Language) -> float | None:
@@ -106,7 +106,7 @@ def _number(fields: dict[str, str], name: str, language: Language) -> float | No
         words = language.gettext(
             "“{text}” is not a number. Write one such as 3 or leave the field empty.", text=text[:40]
         )
-        raise Refusal("invalid", words)
+        raise Refusal("invalid", words, is_translated=True)
     return value
 
 
@@ -120,7 +120,7 @@ def _prevalence(fields: dict[str, str], language: Language) -> float | None:
         least=language.number(100 * LEAST),
         most=language.number(100 * MOST),
     )
-    raise Refusal("invalid", words)
+    raise Refusal("invalid", words, is_translated=True)
 
 
 def _square(text: str) -> Square | None:

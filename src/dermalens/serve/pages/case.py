@@ -8,14 +8,16 @@ from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any, Final
+from urllib.parse import quote
 
 from anyio import to_thread
 from fastapi import APIRouter, Form, Request, Response
 from starlette.responses import RedirectResponse
 
-from dermalens.records.cases import Case, date_picture, delete, find, image_of, lesions, name_lesion, write_note
+from dermalens.records.cases import As, Case, delete, describe, find, image_of, lesions
 from dermalens.records.errors import BadValue, RecordsError
 from dermalens.records.feedback import add_feedback
+from dermalens.records.texts import MAX_LINE, MAX_TEXT
 from dermalens.serve.access import Caller, Reads
 from dermalens.serve.api.answers import case_content
 from dermalens.serve.pages.answer_view import view_of
@@ -34,9 +36,7 @@ from dermalens.serve.running import running_of
 router = APIRouter(include_in_schema=False)
 
 DONE: Final = {
-    "note": N_("The note is kept."),
-    "lesion": N_("The name of the lesion is kept."),
-    "day": N_("The day of the picture is kept."),
+    "about": N_("Note, lesion and day are kept."),
     "feedback": N_("Thank you. The feedback is kept with the case."),
 }
 """What the page says after a form, by the form's name."""
@@ -103,31 +103,27 @@ async def case_json(request: Request, caller: Reads, case_id: str) -> Response:
     return Response(content.encode("utf-8", "replace"), media_type="application/json", headers=headers)
 
 
-@router.post("/cases/{case_id}/note")
-async def change_note(request: Request, caller: Reads, case_id: str, note: Text = "") -> Response:
-    """Put the note in the place of the one before."""
-    records = running_of(request).needed_records
-    change = partial(write_note, records, caller.owner, case_id, note)
-    return await _changed(request, caller, change, "note", {"note": note})
+@router.get("/cases/{case_id}/about")
+@router.get("/cases/{case_id}/feedback")
+async def case_again(_: Reads, case_id: str) -> Response:
+    """What a form sent is not in its address: back to the case."""
+    return RedirectResponse(f"/cases/{quote(case_id)}", HTTPStatus.SEE_OTHER)
 
 
-@router.post("/cases/{case_id}/lesion")
-async def change_lesion(request: Request, caller: Reads, case_id: str, lesion: Text = "") -> Response:
-    """Say which lesion the case shows."""
-    records = running_of(request).needed_records
-    change = partial(name_lesion, records, caller.owner, case_id, lesion)
-    return await _changed(request, caller, change, "lesion", {"lesion": lesion})
-
-
-@router.post("/cases/{case_id}/day")
-async def change_day(request: Request, caller: Reads, case_id: str, taken_on: Text = "") -> Response:
-    """Say on which day the picture was taken; an empty field takes it back."""
+@router.post("/cases/{case_id}/about")
+async def change_about(request: Request, caller: Reads, case_id: str) -> Response:
+    """Put note, name of the lesion and day of the picture in the place of those before; an empty field takes it off."""
     records, language = running_of(request).needed_records, language_for(request)
+    form = await request.form()  # a parameter of the function would not tell an empty field from one that is not there
+    typed = {name: str(form[name]) for name in ("note", "lesion", "taken_on") if name in form}
 
     def change() -> Case:
-        return date_picture(records, caller.owner, case_id, read_day(taken_on, language))
+        day = read_day(typed["taken_on"], language) if "taken_on" in typed else As.IT_IS
+        return describe(
+            records, caller.owner, case_id, note=typed.get("note"), lesion=typed.get("lesion"), taken_on=day
+        )
 
-    return await _changed(request, caller, change, "day", {"taken_on": taken_on})
+    return await _changed(request, caller, change, "about", typed)
 
 
 @router.post("/cases/{case_id}/feedback")
@@ -135,16 +131,21 @@ async def give_feedback(  # noqa: PLR0913  (three are fields of the form)
     request: Request, caller: Reads, case_id: str, *, kind: Text = "", label: Text = "", comment: Text = ""
 ) -> Response:
     """Add what somebody says of the case; a diagnosis goes with all but agreement."""
-    typed = {"kind": kind, "label": label, "comment": comment}
+    typed, language = {"kind": kind, "label": label, "comment": comment}, language_for(request)
     if kind != "agree" and not label:
-        return await _refused(request, caller, language_for(request).gettext("Choose which class you mean."), typed)
+        return await _refused(request, caller, language.gettext("Choose which class you mean."), typed)
+    if kind == "agree" and label:
+        words = language.gettext(
+            "A class goes with another opinion only. Choose what you say anew, or take the class back."
+        )
+        return await _refused(request, caller, words, typed)
     said = partial(
         add_feedback,
         running_of(request).needed_records,
         caller.owner,
         case_id,
         kind=kind,
-        label="" if kind == "agree" else label,
+        label=label,
         comment=comment,
     )
     return await _changed(request, caller, said, "feedback", typed)
@@ -205,6 +206,8 @@ async def _shown(
         },
         "layers": layers,
         "today": today(),
+        "most_text": MAX_TEXT,
+        "most_line": MAX_LINE,
         "heatmap_at": None if layers or not can_explain(request, case) else f"/cases/{case.id}?heatmap=1#layers-title",
     }
     try:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from functools import partial
+from http import HTTPStatus
 from typing import Any, Final
 from uuid import uuid4
 
 import numpy as np
 from anyio import to_thread
 from fastapi import APIRouter, Request, Response
+from starlette.responses import RedirectResponse
 
 from dermalens.core.errors import DermaLensError
 from dermalens.predict.prediction import Prediction
@@ -64,6 +66,12 @@ async def classify_page(request: Request, caller: Predicts) -> Response:
         most_bytes=service.settings.max_upload_bytes,
         largest=language.mebibytes(service.settings.max_upload_bytes),
     )
+
+
+@router.get("/answer")
+async def answer_again(_: Predicts) -> Response:
+    """What a form sent is not in its address: back to the form."""
+    return RedirectResponse("/", HTTPStatus.SEE_OTHER)
 
 
 @router.post("/answer")

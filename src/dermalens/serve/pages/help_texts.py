@@ -19,7 +19,7 @@ def meanings(language: Language) -> list[tuple[str, str]]:
             _("Malignant probability"),
             _(
                 "How probable the malignant classes are together. Calibrated: of the lesions that get 10 %, about one "
-                "in ten is malignant, in a population such as that of the validation images."
+                "in ten is malignant, where malignant lesions are as frequent as the model assumes or as was stated."
             ),
         ),
         (
@@ -40,8 +40,8 @@ def meanings(language: Language) -> list[tuple[str, str]]:
     ]
 
 
-def privacy(language: Language, service: Service) -> list[str]:
-    """What happens with images and entries on this server."""
+def privacy(language: Language, service: Service, *, is_open: bool) -> list[str]:
+    """What happens with images and entries on this server; `is_open`: it needs no key."""
     _ = language.gettext
     sentences = [
         _("Images are answered by this server and sent to no other. The page loads nothing from other servers."),
@@ -51,7 +51,11 @@ def privacy(language: Language, service: Service) -> list[str]:
         return [*sentences, _("This server keeps no cases at all.")]
     sentences += [
         _("A kept image is stripped of everything but its pixels: no place, no time, no name of a camera."),
-        _("Kept cases are seen only with the key that kept them, can be taken away whole, and are erased on demand."),
+        _("Whoever can open this page sees all kept cases, can take them away whole, and can erase them.")
+        if is_open
+        else _(
+            "Kept cases are seen only with the key that kept them, can be taken away whole, and are erased on demand."
+        ),
     ]
     days = service.settings.retention_days
     if days is not None:

@@ -59,9 +59,9 @@ class Language:
     def percent(self, share: float, decimals: int = 0) -> str:
         """A share 0 to 1; what would be rounded to none, or to all, is said to be less, or more."""
         smallest = 0.1**decimals / 100
-        if 0 < share < smallest / 2:
+        if 0 < share <= smallest / 2:
             return f"< {self._percent(smallest, decimals)}"
-        if 1 - smallest / 2 < share < 1:
+        if 1 - smallest / 2 <= share < 1:
             return f"> {self._percent(1 - smallest, decimals)}"
         return self._percent(share, decimals)
 

@@ -35,6 +35,11 @@ async def problem_page(request: Request, refusal: Refusal) -> Response:
 def problem_view(refusal: Refusal, language: Language) -> ProblemView:
     """The words for a refusal; where its detail has no translation, what its kind means comes first."""
     title, detail = language.gettext(refusal.problem.title), say(refusal.detail, language)
-    if language.code == SOURCE or detail != refusal.detail or is_known(refusal.detail, language):
+    if (
+        language.code == SOURCE
+        or refusal.is_translated
+        or detail != refusal.detail
+        or is_known(refusal.detail, language)
+    ):
         return ProblemView(title, detail)
     return ProblemView(title, language.gettext(refusal.problem.about), refusal.detail)

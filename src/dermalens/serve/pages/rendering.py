@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
 from dermalens.serve.access import SESSION_COOKIE
+from dermalens.serve.addresses import readable_path
 from dermalens.serve.pages.i18n import Language, language_of, languages
 from dermalens.serve.pages.sentences import say
 from dermalens.serve.pages.words import lay_name
@@ -43,7 +44,8 @@ def page(request: Request, template: str, *, status: int = 200, **values: Any) -
 
 
 def _shared(request: Request, language: Language) -> dict[str, Any]:
-    has_records = running_of(request).service.records is not None
+    is_allowed = "records" in getattr(request.state, "scopes", ("records",))
+    has_records = is_allowed and running_of(request).service.records is not None
     menu = [
         ("/", language.gettext("Classify")),
         ("/batch", language.gettext("Several images")),
@@ -56,7 +58,7 @@ def _shared(request: Request, language: Language) -> dict[str, Any]:
         "bare": False,
         "menu": menu,
         "path": request.url.path if is_read else "",
-        "here": here if is_read else "/",
+        "here": here if is_read else readable_path(request),
         "languages": tuple(languages().values()),
         "has_records": has_records,
         "is_signed_in": SESSION_COOKIE in request.cookies,

@@ -117,6 +117,9 @@ def _pictures(paper: FPDF, case: Case, image_png: bytes, heatmap_png: bytes | No
 def _numbers(paper: FPDF, view: AnswerView, words: Language) -> None:
     write(paper, view.tendency, HEAD)
     write(paper, view.gauge_words, TEXT)
+    if view.prevalence:
+        stated = view.prevalence
+        write(paper, " ".join((f"{stated.title}.", *stated.sentences)), SMALL)
     paper.set_y(paper.get_y() + 1.5)
     style = Style(8.5)
     for one in view.bars:

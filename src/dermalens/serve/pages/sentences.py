@@ -53,6 +53,8 @@ TEMPLATES: Final = (
     N_("The most probable class is {class} with {value} against {against} for {other}."),
     N_("The most probable class is {class} with {value}."),
     N_("The probabilities are not finite numbers: no decision can rest on them."),
+    # records/query.py
+    N_("The first day, {since}, is after the last one, {until}. Exchange them."),
     # predict/quality.py
     N_(
         "The picture shows the lesion in {side} x {side2} pixels; at least {least} x {least2} are needed to judge it. "

@@ -19,7 +19,7 @@ from dermalens.serve.pages.rendering import LANGUAGE_COOKIE, language_for, page
 from dermalens.serve.pages.sentences import say
 from dermalens.serve.pages.words import TIPS, about, clinical_name, lay_name
 from dermalens.serve.problems import PROBLEMS, Refusal
-from dermalens.serve.running import running_of
+from dermalens.serve.running import Running, running_of
 
 router = APIRouter(include_in_schema=False)
 
@@ -69,9 +69,17 @@ async def help_page(request: Request) -> Response:
         classes=classes,
         tips=[language.gettext(tip) for tip in TIPS],
         meanings=meanings(language),
-        privacy=privacy(language, running.service),
+        privacy=privacy(language, running.service, is_open=await _is_open(running)),
         tables=tables_of(bundle.manifest, language),
     )
+
+
+async def _is_open(running: Running) -> bool:
+    """Whether no key is needed; where that cannot be known, it is not said."""
+    try:
+        return await running.keyring.is_open()
+    except Refusal:
+        return False
 
 
 @router.get("/problems/{slug}")

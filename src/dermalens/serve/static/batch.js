@@ -1,6 +1,7 @@
 // Several images: each is sent on its own, two at a time; the table sorts, and can be taken away as CSV.
 import { save, toCsv } from "./csv.js";
 import { isBusy, sleep, takeImages, waitFor } from "./images.js";
+import { percentIn } from "./percent.js";
 
 const AT_ONCE = 2;
 const TRIES = 20;
@@ -9,11 +10,11 @@ const box = find("batch");
 const words = box.dataset;
 const names = JSON.parse(words.names);
 const limit = Number(words.limit);
-const percent = new Intl.NumberFormat(words.language, { style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1 });
+const percent = percentIn(words.language);
 const body = find("answers").tBodies[0];
 let rows = [];
 let sorted = { key: null, up: true };
-let isStopped = false;
+let stopping = new AbortController();
 let running = 0;
 
 const isShown = (row) => row.answer && row.answer.decision !== "abstain";
@@ -33,9 +34,10 @@ function draw(row) {
   pill.textContent = row.error ? words.textError : label ?? row.state;
   pill.className = verdict ? `pill ${verdict}` : row.error ? "pill refer" : "";
   decision.replaceChildren(pill);
-  malignant.textContent = isShown(row) ? percent.format(row.answer.malignant_probability) : "–";
-  diagnosis.textContent = row.error ?? (isShown(row) ? `${keys.diagnosis(row)} (${percent.format(row.answer.probabilities[row.answer.diagnosis])})` : row.answer ? row.reasons : "");
+  malignant.textContent = isShown(row) ? percent(row.answer.malignant_probability) : "–";
+  diagnosis.textContent = row.error ?? (isShown(row) ? `${keys.diagnosis(row)} (${percent(row.answer.probabilities[row.answer.diagnosis])})` : row.answer ? row.reasons : "");
   diagnosis.classList.toggle("row-error", Boolean(row.error));
+  diagnosis.classList.toggle("reason", !isShown(row));
 }
 
 function count() {
@@ -55,17 +57,22 @@ function sort() {
   body.append(...rows.map((row) => row.element));
 }
 
+// None for an image that was waiting for a busy server when all was stopped.
 async function ask(row) {
+  const { signal } = stopping;
   for (let tries = 1; ; tries += 1) {
     const data = new FormData();
     data.set("image", row.file, "image");
     if (words.prevalence) data.set("prevalence", words.prevalence);
     const response = await fetch("/v1/predictions", { method: "POST", body: data });
-    if (!isBusy(response) || tries === TRIES || isStopped) return response;
+    if (!isBusy(response)) return response;
+    if (signal.aborted) return null;
+    if (tries === TRIES) return response;
     const seconds = waitFor(response);
     row.state = words.textAgain.replace("{seconds}", seconds);
     draw(row);
-    await sleep(seconds);
+    await sleep(seconds, signal);
+    if (signal.aborted) return null;
   }
 }
 
@@ -84,6 +91,7 @@ async function answer(row) {
   draw(row);
   try {
     const response = await ask(row);
+    if (!response) return drop([row]);
     const content = await response.json();
     if (response.ok) {
       const [reasons, recommendation] = await Promise.all([tell(content.reasons), tell([content.recommendation])]);
@@ -97,6 +105,12 @@ async function answer(row) {
   count();
 }
 
+function drop(gone) {
+  for (const row of gone) row.element.remove();
+  rows = rows.filter((row) => !gone.includes(row));
+  count();
+}
+
 async function work() {
   running += 1;
   for (let row = next(); row; row = next()) await answer(row);
@@ -106,18 +120,32 @@ async function work() {
 }
 
 function next() {
-  const row = isStopped ? null : rows.find((one) => one.file && !one.isTaken);
+  const row = stopping.signal.aborted ? null : rows.find((one) => one.file && !one.isTaken);
   if (row) row.isTaken = true;
   return row;
 }
 
+// On a phone the cells stand one under another, with their head beside them; the roles keep them a table then.
+const CELLS = [
+  { tag: "th", role: "rowheader" },
+  { tag: "td", role: "cell", className: "decision-cell" },
+  { tag: "td", role: "cell", className: "number", isLabelled: true },
+  { tag: "td", role: "cell", isLabelled: true },
+];
+
+function cellOf({ tag, role, className = "", isLabelled = false }, index) {
+  const cell = document.createElement(tag);
+  cell.setAttribute("role", role);
+  cell.className = className;
+  if (tag === "th") cell.scope = "row";
+  if (isLabelled) cell.dataset.label = find("answers").tHead.rows[0].cells[index].textContent.trim();
+  return cell;
+}
+
 function add(file) {
   const row = { name: file.name || "image", file, state: words.textWaiting, element: document.createElement("tr") };
-  const head = document.createElement("th");
-  head.scope = "row";
-  const cells = [1, 2, 3].map(() => document.createElement("td"));
-  cells[1].className = "number";
-  row.element.append(head, ...cells);
+  row.element.setAttribute("role", "row");
+  row.element.append(...CELLS.map(cellOf));
   body.append(row.element);
   rows.push(row);
   draw(row);
@@ -128,7 +156,7 @@ takeImages(find("drop"), [find("images")], (files, input) => {
   find("batch-note").textContent = words.textTooMany;
   find("batch-note").hidden = files.length <= room;
   find("batch-results").hidden = false;
-  isStopped = false;
+  if (stopping.signal.aborted) stopping = new AbortController();
   files.slice(0, room).forEach(add);
   if (input) input.value = "";
   count();
@@ -137,13 +165,8 @@ takeImages(find("drop"), [find("images")], (files, input) => {
 });
 
 find("stop").addEventListener("click", () => {
-  isStopped = true;
-  rows = rows.filter((row) => {
-    const isLeft = row.file && !row.isTaken;
-    if (isLeft) row.element.remove();
-    return !isLeft;
-  });
-  count();
+  stopping.abort();
+  drop(rows.filter((row) => row.file && !row.isTaken));
 });
 
 for (const button of find("answers").tHead.querySelectorAll("button")) {
@@ -157,13 +180,13 @@ for (const button of find("answers").tHead.querySelectorAll("button")) {
 
 find("csv").addEventListener("click", () => {
   const codes = Object.keys(rows.find((row) => row.answer)?.answer.probabilities ?? {});
-  const head = ["image", "diagnosis", ...codes, "malignant_probability", "decision", "operating_point", "bundle_sha256", "reasons", "recommendation", "error"];
+  const head = ["image", "diagnosis", ...codes, "malignant_probability", "decision", "operating_point", "bundle_sha256", "reasons", "recommendation", "error", "prevalence", "threshold"];
   const lines = rows.filter((row) => row.answer || row.error).map((row) => {
     const found = row.answer;
-    if (!found) return [row.name, "", ...codes.map(() => ""), "", "", "", "", "", "", row.error];
+    if (!found) return [row.name, "", ...codes.map(() => ""), "", "", "", "", "", "", row.error, "", ""];
     // An answer that abstains is none: it goes without class and numbers here, as on the page.
     const seen = isShown(row) ? [found.diagnosis, ...codes.map((code) => found.probabilities[code]), found.malignant_probability] : ["", ...codes.map(() => ""), ""];
-    return [row.name, ...seen, found.decision, found.operating_point.name, found.bundle.sha256, row.reasons, row.recommendation, ""];
+    return [row.name, ...seen, found.decision, found.operating_point.name, found.bundle.sha256, row.reasons, row.recommendation, "", found.prevalence?.malignant, found.operating_point.threshold];
   });
   save("dermalens.csv", toCsv(head, lines));
 });

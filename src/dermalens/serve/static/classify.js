@@ -3,25 +3,51 @@ import { Crop } from "./crop.js";
 import { isBusy, sleep, takeImages, waitFor } from "./images.js";
 import { connectLayers } from "./layers.js";
 import { reveal } from "./page.js";
+import { forgetPatient, isPatientNamed } from "./patient.js";
 
 const TRIES = 4;
 const find = (id) => document.getElementById(id);
 const form = find("classify");
+const isNew = performance.getEntriesByType("navigation")[0]?.type === "navigate"; // neither by Back nor by Reload
 
 if (form) {
   const words = form.dataset;
   const image = find("preview");
   const place = find("answer");
   const value = find("square-value");
+  const inputs = [find("image"), find("photo")];
   let chosen = null;
   let sending = null;
+  let isAnswered = false; // what the form says of the patient belongs to an image that has its answer
+  let isChanged = false; // since it was sent
+
+  const mark = () => {
+    const isEarlier = isChanged && Boolean(place.querySelector("article.answer"));
+    place.classList.toggle("earlier", isEarlier);
+    find("earlier").textContent = isEarlier ? words.textEarlier : "";
+  };
+
+  const change = () => {
+    isChanged = true;
+    mark();
+  };
+
+  const clearAnswer = () => {
+    place.hidden = true;
+    place.replaceChildren();
+    mark();
+  };
 
   const crop = new Crop(
     {
       image, stage: find("stage"), square: find("square"), shade: find("shade"),
       sliders: { left: find("square-left"), upper: find("square-upper"), side: find("square-side") },
     },
-    () => { value.value = crop.value; },
+    () => {
+      if (value.value === crop.value) return;
+      value.value = crop.value;
+      change();
+    },
     (shares) => {
       find("status").textContent = words.textSquare.replace(/\{(\w+)\}/g, (_, name) => shares[name]);
     },
@@ -33,11 +59,17 @@ if (form) {
     find("form-error").hidden = !text;
   };
 
+  const beginAnew = () => {
+    const isForgotten = isAnswered && isPatientNamed(form);
+    if (isForgotten) forgetPatient(form);
+    isAnswered = false;
+    find("forgotten").textContent = isForgotten ? words.textForgotten : "";
+  };
+
   const show = (file) => {
     chosen = file;
     sending?.abort(); // an answer must not be read as that of another image
-    place.hidden = true;
-    place.replaceChildren();
+    clearAnswer();
     complain("");
     value.value = "";
     crop.clear();
@@ -58,11 +90,32 @@ if (form) {
     find("chosen").textContent += ` – ${find("crop").dataset.textUnshown}`;
   });
 
-  takeImages(find("drop"), [find("image"), find("photo")], (files) => {
-    if (files[0].type && !files[0].type.startsWith("image/")) return complain(words.textForeign);
-    if (!files[0].size) return complain(words.textEmpty);
-    if (files[0].size > Number(words.mostBytes)) return complain(words.textLarge);
-    show(files[0]);
+  const take = ([file], source) => {
+    if (file.type && !file.type.startsWith("image/")) return complain(words.textForeign);
+    if (!file.size) return complain(words.textEmpty);
+    if (file.size > Number(words.mostBytes)) return complain(words.textLarge);
+    for (const input of inputs) if (input !== source) input.value = ""; // Back must not bring another image
+    show(file);
+  };
+
+  takeImages(find("drop"), inputs, (files, source) => {
+    take(files, source);
+    if (chosen === files[0]) beginAnew();
+  });
+
+  // The browser has put the file back, after Back or before this module was there; what was entered goes with it.
+  const restore = () => {
+    const source = inputs.find((input) => input.files.length);
+    if (source && !chosen) take([...source.files], source);
+  };
+  restore();
+  window.addEventListener("pageshow", () => {
+    restore();
+    if (!isNew) isAnswered ||= isPatientNamed(form); // put back as well; its image may have had its answer
+  });
+
+  form.addEventListener("input", (event) => {
+    if (event.target.type !== "file") change(); // a file comes by its own way, and may be refused
   });
 
   const body = () => {
@@ -106,6 +159,8 @@ if (form) {
     sharpen(canvas);
     const title = place.querySelector("h2");
     find("status").textContent = `${words.textReady} ${title?.textContent ?? ""}`;
+    isAnswered ||= Boolean(place.querySelector("article.answer"));
+    mark();
     title?.focus({ preventScroll: true });
     place.scrollIntoView({ block: "start" });
   };
@@ -125,6 +180,9 @@ if (form) {
       return;
     }
     complain("");
+    clearAnswer();
+    isChanged = false;
+    find("forgotten").textContent = "";
     setWorking(true);
     sending = new AbortController();
     const { signal } = sending;

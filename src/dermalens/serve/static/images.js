@@ -34,6 +34,7 @@ export function waitFor(response) {
 export const isBusy = (response) => response.status === 429 || response.status === 503;
 // Ends early where the signal is given up.
 export const sleep = (seconds, signal) => new Promise((done) => {
+  if (signal?.aborted) return done();
   setTimeout(done, seconds * 1000);
   signal?.addEventListener("abort", done, { once: true });
 });

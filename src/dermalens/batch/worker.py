@@ -1,0 +1,154 @@
+"""A worker of the local engine: a process that loads the bundle, and answers chunks of keys with their rows."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from typing import Final
+
+import numpy as np
+
+from dermalens.batch.errors import BatchError
+from dermalens.batch.scorer import Options, Rows, Scorer
+from dermalens.core.errors import DermaLensError
+
+LAST_WORDS_SECONDS: Final = 5.0
+"""For a worker whose connection is closed to end by itself, and so to say by its exit code that nobody killed it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What every worker loads."""
+
+    bundle: str | None
+    options: Options
+    classes: tuple[str, ...]
+    bundle_sha256: str
+    scorer: type[Scorer] = Scorer
+    """Tests pass one that dies."""
+
+
+@dataclass(slots=True)
+class Worker:
+    """A process and the chunks that it holds."""
+
+    process: BaseProcess
+    connection: Connection
+    is_ready: bool = False
+    held: deque[tuple[int, list[str]]] = field(default_factory=deque)
+    """Each with its number; the first is the one under way."""
+
+    def hand(self, number: int, keys: list[str]) -> None:
+        """Give it a chunk; one that has died is found when its answer is waited for."""
+        self.held.append((number, keys))
+        try:
+            self.connection.send(keys)
+        except OSError:
+            return
+
+    def receive(self) -> Rows | None:
+        """The rows of the first chunk that it holds; None where it says that it is ready.
+
+        Raises:
+            BatchError: it cannot load the bundle.
+            EOFError: it has died.
+        """
+        try:
+            kind, content = self.connection.recv()
+        except OSError as error:
+            raise EOFError from error
+        if kind == "failed":
+            raise BatchError(content)
+        if kind == "ready":
+            self.is_ready = True
+            return None
+        rows: Rows = content
+        return rows
+
+    def buried(self) -> int | None:
+        """The exit code of one that has died."""
+        self.process.join(LAST_WORDS_SECONDS)
+        return self.end()
+
+    def end(self) -> int | None:
+        """Kill it; the exit code."""
+        self.connection.close()
+        self.process.kill()
+        self.process.join()
+        return self.process.exitcode
+
+
+def start_worker(work: Work) -> Worker:
+    """A fresh process, spawned; Ctrl-C is for the process that owns it."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_serve, args=(theirs, work), name="dermalens-batch", daemon=True)
+    with _interrupts_held_back():
+        process.start()
+    theirs.close()
+    return Worker(process, ours)
+
+
+def _serve(connection: Connection, work: Work) -> None:
+    """The life of a worker. It ends when the other side is closed, also by the death of the owner."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        scorer = work.scorer(work.bundle, work.options)
+        connection.send(("ready", None))
+        while True:
+            connection.send(("rows", scorer({"path": key_array(connection.recv())})))
+    except DermaLensError as error:
+        connection.send(("failed", str(error)))
+    except (EOFError, ConnectionError):
+        return
+
+
+@contextmanager
+def _interrupts_held_back() -> Iterator[None]:
+    """A process that starts meanwhile inherits the block, or Ctrl-C would have it complain in twenty lines."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    from multiprocessing import resource_tracker
+
+    resource_tracker.ensure_running()  # it would lift the block when it starts
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def not_loaded(code: int | None) -> BatchError:
+    """The error for a worker that ended with this exit code before it was ready."""
+    advice = "; is there too little memory? Use fewer: --workers 1" if _was_killed(code) else ". What it said is above."
+    return BatchError(f"A worker process {_ended(code)} while it loaded the bundle{advice}")
+
+
+def blamed(code: int | None) -> str:
+    """The error of an image at which two workers ended."""
+    advice = (
+        "; it may need more memory than there is. Save it smaller, or score it on a larger machine."
+        if _was_killed(code)
+        else ". To see what it says, score the image alone: dermalens predict"
+    )
+    return f"The worker process {_ended(code)} at this image, twice{advice}"
+
+
+def _ended(code: int | None) -> str:
+    return f"was killed (signal {-code})" if code is not None and _was_killed(code) else f"ended (exit code {code})"
+
+
+def _was_killed(code: int | None) -> bool:
+    return code is not None and code < 0
+
+
+def key_array(keys: Sequence[str]) -> np.ndarray[tuple[int], np.dtype[np.object_]]:
+    """The column of a scorer's batch."""
+    return np.array(keys, dtype=object)
