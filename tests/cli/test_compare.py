@@ -95,6 +95,15 @@ def test_the_table_has_a_line_for_each_bundle_and_marks_what_differs(bundles, im
     assert result.stdout.count("Not a medical device.") == 1
 
 
+def test_control_characters_in_a_file_name_are_written_as_escapes(bundles, tmp_path):
+    lesion("mel", (150, 150)).save(tmp_path / "a\x1b[31m.png")
+    given = [str(bundles["tiny"]), str(bundles["mole"]), "--image", str(tmp_path)]
+    result = CliRunner(env={"COLUMNS": "200"}).invoke(app, ["compare", *given])
+    assert result.exit_code == 0, result.output
+    assert r"a\x1b[31m.png" in result.stdout
+    assert "\x1b" not in result.stdout
+
+
 def test_the_csv_has_four_columns_for_each_bundle(bundles, images):
     result = compare(
         bundles["tiny"], bundles["binary"], "--image", images / "mel.png", "--image", images / "bad.jpg", "--csv"

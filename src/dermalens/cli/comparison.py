@@ -17,9 +17,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from dermalens.cli.answers import Answered, Failed, Request, Row, answers
+from dermalens.cli.answers import Answered, Failed, Request, Row, answers, for_terminal
 from dermalens.cli.forms import answers_table, cells, for_programs, section
 from dermalens.core.errors import DermaLensError, name_some
+from dermalens.core.files import visible
 from dermalens.core.taxonomy import malignant_of
 from dermalens.predict.classifier import Classifier, load
 from dermalens.predict.prediction import Prediction
@@ -155,7 +156,9 @@ def _flat(row: Compared) -> dict[str, object]:
 
 def write_table(rows: Iterable[Compared], classifiers: Classifiers) -> list[Failed]:
     """For each image a line with its name and in what the bundles differ, then a line for each bundle."""
-    known = list(rows)
+    known = [
+        Compared(visible(row.image), dict(zip(row.rows, for_terminal(row.rows.values()), strict=True))) for row in rows
+    ]
     failures = [row.failure for row in known if row.failure]
     if len(known) == len(failures) == 1:
         return failures
