@@ -23,7 +23,7 @@ from benchmarks.timing import machine
 from dermalens.core.bundle import Measured
 from dermalens.core.errors import BundleError, DermaLensError
 from dermalens.data.split import read_split
-from dermalens.evaluate.record import check_own_split
+from dermalens.evaluate.record import read_own_split
 from dermalens.export.gate_fit import accepted_share
 from dermalens.export.gate_pictures import GateData, Pictures, held_out
 from dermalens.predict.classifier import Classifier, load
@@ -68,7 +68,7 @@ def measure(bundle: Path, data: GateData, split: Path) -> dict[str, Any]:
         DataError: another split than that of the bundle, or a picture that cannot be read.
     """
     classifier = load(bundle)
-    check_own_split(classifier.bundle, split)
+    read_own_split(classifier.bundle, split)
     gate = gate_of(classifier)
     kinds = {kind: judge(classifier, gate, pictures) for kind, pictures in _pictures(classifier, data).items()}
     return {"machine": machine(), "bundle_sha256": classifier.bundle.sha256, "kinds": kinds}

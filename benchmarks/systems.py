@@ -23,7 +23,7 @@ import onnx
 from dermalens.cli.progress import counting
 from dermalens.core.bundlefile import Bundle
 from dermalens.core.errors import DermaLensError
-from dermalens.evaluate.record import check_own_split, rows_of
+from dermalens.evaluate.record import read_own_split, rows_of
 from dermalens.evaluate.systems import Making, Network, entry, measure_system, merge_systems
 from dermalens.export.finished import Run, read_run
 from dermalens.export.stack import is_ensemble
@@ -68,7 +68,7 @@ def measure(source: str, split: Path, *, draws: int = 1000) -> tuple[str, dict[s
     folder = Path(source)
     is_run = source != PACKAGED and not (folder / "bundle.json").is_file()
     classifier = load(None if source == PACKAGED else folder / "bundle" if is_run else folder, threads=1)
-    check_own_split(classifier.bundle, split)
+    read_own_split(classifier.bundle, split)
     rows = rows_of(split, "test")
     with counting(len(rows), classifier.manifest.name) as advance:
         figures = measure_system(classifier, rows, draws=draws, advance=advance)

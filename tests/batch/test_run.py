@@ -362,14 +362,16 @@ def test_too_many_errors_stop_a_run_and_finished_shards_stay(bundle, images, tmp
     assert len(rows_of(tmp_path / "3")) == COUNT + 20
 
 
+def interrupted(keys, work):
+    """An engine that is ended after three pieces."""
+    for number, rows in enumerate(score_locally(keys, work, workers=0)):
+        if number == 3:
+            raise KeyboardInterrupt
+        yield rows
+
+
 @pytest.mark.parametrize("out", ["{}/out", "file://{}/out", "memory://timed"])
 def test_the_seconds_of_every_finished_shard_are_kept_when_a_run_is_interrupted(bundle, images, tmp_path, out):
-    def interrupted(keys, work):
-        for number, rows in enumerate(score_locally(keys, work, workers=0)):
-            if number == 3:
-                raise KeyboardInterrupt
-            yield rows
-
     run = ready(bundle, images, out.format(tmp_path))
     try:
         with pytest.raises(KeyboardInterrupt):
@@ -411,12 +413,6 @@ def storage():
 
 
 def test_storage_that_renames_to_free_names_only_takes_a_run_that_goes_on(whole, bundle, images, storage):
-    def interrupted(keys, work):
-        for number, rows in enumerate(score_locally(keys, work, workers=0)):
-            if number == 3:
-                raise KeyboardInterrupt
-            yield rows
-
     storage.pipe_file("/scores/out/keys/part-00000.jsonl", b"of a run that was killed while it looked for images")
     with pytest.raises(KeyboardInterrupt):
         finish(ready(bundle, images, "free://scores/out"), interrupted)

@@ -34,7 +34,9 @@ def checked_version(version: str | None) -> str | None:
     Raises:
         BadParameter: it has other signs than letters, digits and . _ + -
     """
-    if version is not None and not re.fullmatch(r"[\w.+-]+", version, re.ASCII):
+    from dermalens.core.bundle import VERSION
+
+    if version is not None and not re.fullmatch(VERSION, version):
         raise typer.BadParameter(f"{version!r} given; needed are letters, digits and . _ + -")
     return version
 

@@ -16,15 +16,14 @@ def card(
     as_html: Annotated[bool, typer.Option("--html", help="As one HTML file instead of Markdown.")] = False,
 ) -> None:
     """Print the model card of a bundle as Markdown: intended use, limits, figures with intervals, data and licence."""
-    from dermalens.cli.comparison import PACKAGED
+    from dermalens.cli.comparison import PACKAGED, folder_of
     from dermalens.core.bundlefile import read_bundle
     from dermalens.evaluate.card import model_card
     from dermalens.evaluate.card_html import model_card_html
     from dermalens.evaluate.card_report import read_judged
     from dermalens.predict.classifier import DEFAULT_BUNDLE
 
-    is_packaged = bundle is None or str(bundle) == PACKAGED
-    found = read_bundle(DEFAULT_BUNDLE if is_packaged or bundle is None else bundle)
+    found = read_bundle(folder_of(str(bundle or PACKAGED)) or DEFAULT_BUNDLE)
     judged = read_judged(report, found.sha256) if report else None
     write = model_card_html if as_html else model_card
     typer.echo(write(found.manifest, found.sha256, judged), nl=False)

@@ -93,13 +93,18 @@ def load_named(bundles: Sequence[str]) -> dict[str, Classifier]:
     return dict(zip(bundles if len(set(titles)) < len(titles) else titles, loaded, strict=True))
 
 
+def folder_of(bundle: str) -> Path | None:
+    """The folder of a bundle as it is named on the command line; None for the one of the package."""
+    return None if bundle == PACKAGED else Path(bundle)
+
+
 def open_bundle(name: str) -> Classifier:
     """Load what the command line names: a folder, or `packaged`.
 
     Raises:
         BundleError: the folder is not a bundle.
     """
-    return load(None if name == PACKAGED else Path(name))
+    return load(folder_of(name))
 
 
 def compared(classifiers: Classifiers, images: Sequence[str]) -> Iterator[Compared]:

@@ -184,14 +184,13 @@ def _fitted_gate(loaded: Loaded, split: Path, photos: Path, *, masks: Path, extr
         from dermalens.core.bundle import held_out_fold
         from dermalens.data.index import read_index
         from dermalens.data.leaks import check_apart
-        from dermalens.data.split import read_split
-        from dermalens.evaluate.record import check_own_split
+        from dermalens.evaluate.record import read_own_split
         from dermalens.export.equip import OWN_SPLIT
         from dermalens.export.gate import fit_gate
         from dermalens.export.gate_pictures import GateData, most_pictures
         from dermalens.predict.classifier import Classifier, open_sessions
-    check_own_split(loaded, split, because=OWN_SPLIT)
-    known, others = read_split(split), tuple(read_index(extra)) if extra else ()
+    known = read_own_split(loaded, split, because=OWN_SPLIT)
+    others = tuple(read_index(extra)) if extra else ()
     check_apart(others, known.rows)
     data = GateData(known, photos, masks, others, fold=held_out_fold(loaded.manifest))
     with counting(most_pictures(data), "Looking at pictures") as advance:

@@ -55,9 +55,10 @@ def evaluate(  # noqa: PLR0913  (each is an option of the command)
     Writes report.html, report.json, figures, heat maps and predictions into one folder. For research and education;
     not a medical device.
     """
+    from dermalens.cli.comparison import folder_of
     from dermalens.cli.extras import needing
     from dermalens.cli.progress import counting
-    from dermalens.cli.summary import folder_of, print_summary, typed
+    from dermalens.cli.summary import print_summary, typed
 
     with needing("eval", "Evaluation"):
         from dermalens.evaluate.findings_beside import Asked

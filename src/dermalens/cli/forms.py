@@ -18,7 +18,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from dermalens.cli.answers import Answered, Failed, Row
+from dermalens.cli.answers import Answered, Failed, Row, for_terminal
 from dermalens.cli.lesion_words import lesion_sections
 from dermalens.core.bundle import Manifest
 from dermalens.core.decision import RECOMMENDATIONS, Verdict, describe
@@ -122,7 +122,7 @@ def _flat(row: Answered) -> dict[str, object]:
 
 def write_table(rows: Iterable[Row], manifest: Manifest) -> list[Failed]:
     """One image in full; several as one row each with a summary. The limits always stand at the end."""
-    known = list(rows)
+    known = list(for_terminal(rows))
     failures = [row for row in known if isinstance(row, Failed)]
     if len(known) == len(failures) == 1:
         return failures

@@ -60,7 +60,7 @@ def predict(  # noqa: PLR0913  (each is an option of the command)
         raise DermaLensError("--json and --csv were both given; choose one.")
     import logging
 
-    from dermalens.cli.answers import Request, answers, for_terminal, refuse_failures, say_passed_over, with_progress
+    from dermalens.cli.answers import Request, answers, refuse_failures, say_passed_over, with_progress
     from dermalens.cli.forms import write_csv, write_json, write_table
     from dermalens.predict.classifier import load
     from dermalens.predict.similar_file import read_gallery
@@ -76,6 +76,4 @@ def predict(  # noqa: PLR0913  (each is an option of the command)
     request.check(classifier)
     write = write_json if as_json else write_csv if as_csv else write_table
     rows = with_progress(answers(classifier, request), total=len(request.images), streams=as_json or as_csv)
-    if write is write_table:
-        rows = for_terminal(rows)
     refuse_failures(write(rows, classifier.manifest), total=len(request.images))

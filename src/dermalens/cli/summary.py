@@ -9,17 +9,11 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from dermalens.cli.comparison import PACKAGED
 from dermalens.core.bundle import Measured
 from dermalens.evaluate.report_names import as_given, figure_words, p_words, plain_words, show
 
 if TYPE_CHECKING:  # these need the extra `eval`
     from dermalens.evaluate.findings import Against, Findings
-
-
-def folder_of(bundle: str) -> Path | None:
-    """The folder of a bundle as it is named on the command line; None for the one of the package."""
-    return None if bundle == PACKAGED else Path(bundle)
 
 
 def typed(context: typer.Context) -> str:

@@ -25,6 +25,9 @@ FOLD: Final = "fold"
 FOLDS_SHA256: Final = "folds_sha256"
 """Key of `Provenance.training` beside `FOLD`: what the folds are known by."""
 
+VERSION: Final = "[A-Za-z0-9._+-]+"
+"""Pattern of the version of a bundle, which stands in file names, tables and on terminals."""
+
 PRIOR_CORRECTION: Final = "prior_correction"
 """Key of `Provenance.training`: the part of the log prior that the calibration takes away."""
 
@@ -165,7 +168,7 @@ class Manifest(_Part):
 
     format_version: Literal[1, 2, 3]
     name: str = Field(pattern="^[a-z0-9_]+$")
-    version: str = Field(pattern="^[A-Za-z0-9._+-]+$")
+    version: str = Field(pattern=f"^{VERSION}$")
     classes: list[str] = Field(min_length=2)
     """Class codes in the order of the logits."""
     malignant: list[str] = Field(min_length=1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,13 +42,10 @@ class Fitting:
     penalty: float = VECTOR_PENALTY
     """Of vector scaling only; see `fit_vector`."""
 
-    NOTES: ClassVar[tuple[str, str]] = (PRIOR_CORRECTION, CALIBRATION_PENALTY)
-    """Their names in the provenance of a bundle."""
-
     def noted(self) -> dict[str, float]:
-        """The numbers that the calibration itself does not show, by their names; the penalty where it counts."""
-        values = (self.correction, self.penalty)
-        return dict(zip(self.NOTES, values if self.method == "vector" else values[:1], strict=False))
+        """The numbers that the calibration itself does not show, by their names in the provenance of a bundle."""
+        penalty = {CALIBRATION_PENALTY: self.penalty} if self.method == "vector" else {}
+        return {PRIOR_CORRECTION: self.correction, **penalty}
 
 
 def fit(fitting: Fitting, logits: Logits, labels: Labels) -> Calibration:

@@ -11,7 +11,7 @@ from dermalens.core.bundlefile import Bundle, write_bundle
 from dermalens.core.errors import DataError
 from dermalens.data.index import PARTS, Row
 from dermalens.data.leaks import check_no_leak
-from dermalens.data.split import read_rows, read_split
+from dermalens.data.split import Split, read_rows, read_split
 
 
 def rows_of(index: Path, part: str) -> list[Row]:
@@ -36,24 +36,26 @@ def record_figures(folder: Path, bundle: Bundle, figures: Mapping[str, Measured]
     """Write the bundle anew with `figures`; it keeps its graphs, and its SHA-256 changes.
 
     Raises:
-        DataError: as `check_own_split`.
+        DataError: as `read_own_split`.
     """
-    check_own_split(bundle, split)
+    read_own_split(bundle, split)
     return write_bundle(folder, bundle.manifest.model_copy(update={"metrics": dict(figures)}), bundle.graphs)
 
 
 UNRECORDED: Final = "its test part may have been trained on, so the figures are not recorded."
 
 
-def check_own_split(bundle: Bundle, split: Path, *, because: str = UNRECORDED) -> None:
-    """Refuse another split than that of the bundle.
+def read_own_split(bundle: Bundle, split: Path, *, because: str = UNRECORDED) -> Split:
+    """Read the split of the bundle; another one is refused.
 
     Raises:
         DataError: `split` is not the split that the bundle was trained on; `because` says what follows from that.
     """
-    needed, given = bundle.manifest.provenance.split_sha256, read_split(split).sha256
+    found = read_split(split)
+    needed, given = bundle.manifest.provenance.split_sha256, found.sha256
     if needed != given:
         raise DataError(
             f"{split} is not the split that the bundle was trained on ({given[:12]} given, {needed[:12]} needed): "
             f"{because}"
         )
+    return found

@@ -16,7 +16,7 @@ from dermalens.evaluate.findings import Findings, Subject, bundle_figures
 from dermalens.evaluate.findings_beside import Asked, Bar
 from dermalens.evaluate.findings_of import find, find_scored
 from dermalens.evaluate.predictions_file import Answers, read_predictions, write_isic, write_ours
-from dermalens.evaluate.record import check_own_split, record_figures, rows_of
+from dermalens.evaluate.record import read_own_split, record_figures, rows_of
 from dermalens.evaluate.report import make_folder, write_report
 from dermalens.evaluate.report_names import as_given
 from dermalens.evaluate.seen import check_unseen
@@ -74,7 +74,7 @@ def run_evaluation(order: Order, bar: Bar) -> Findings:
     if any(other.bundle.sha256 == classifier.bundle.sha256 for other in others):
         raise DataError("--against names the bundle itself (same SHA-256). Name another one.")
     if order.record:
-        check_own_split(classifier.bundle, order.index)
+        read_own_split(classifier.bundle, order.index)
         check_replaceable(order.bundle or DEFAULT_BUNDLE)
     seen = [
         check_unseen(one.manifest, order.index, rows, part=order.part, allow_seen=order.allow_seen)

@@ -7,18 +7,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from dermalens.core.bundle import FOLDS_SHA256, Calibration, Gate, Manifest, Outline, Provenance, held_out_fold
+from dermalens.core.bundle import (
+    CALIBRATION_PENALTY,
+    FOLDS_SHA256,
+    Calibration,
+    Gate,
+    Manifest,
+    Outline,
+    Provenance,
+    held_out_fold,
+)
 from dermalens.core.bundlefile import Bundle, write_bundle
 from dermalens.core.decision import DECIMALS, calibrate
 from dermalens.core.errors import DataError
 from dermalens.core.statements import limits_at_gate
 from dermalens.data.index import Row
-from dermalens.data.split import Split, folds_sha256, read_split
+from dermalens.data.split import Split, folds_sha256
 from dermalens.evaluate.calibrate import Fitting, assumed_prevalence, fit, operating_points
 from dermalens.evaluate.conformal import fit_conformal
 from dermalens.evaluate.judge import logits_of
 from dermalens.evaluate.predictions import Labels, Logits, Truth, malignant_mask, truth_of
-from dermalens.evaluate.record import check_own_split
+from dermalens.evaluate.record import read_own_split
 from dermalens.predict.classifier import Classifier, open_sessions
 
 COVERAGE: Final = 0.9
@@ -75,9 +84,8 @@ def _from_validation(
     recalibration: Recalibration | None,
     advance: Callable[[int], None] | None,
 ) -> dict[str, Any]:
-    check_own_split(bundle, split, because=OWN_SPLIT)
     manifest = bundle.manifest
-    rows = _held_out(manifest, read_split(split))
+    rows = _held_out(manifest, read_own_split(bundle, split, because=OWN_SPLIT))
     logits = logits_of(Classifier(bundle, open_sessions(bundle)), rows, advance=advance)
     truth = truth_of(rows, manifest.classes)
     if recalibration is None:
@@ -92,7 +100,7 @@ def _from_validation(
 
 def _noted(manifest: Manifest, fitting: Fitting) -> Provenance:
     """The provenance with how the calibration was fitted, in place of what stood there of an earlier one."""
-    others = {name: value for name, value in manifest.provenance.training.items() if name not in Fitting.NOTES}
+    others = {name: value for name, value in manifest.provenance.training.items() if name != CALIBRATION_PENALTY}
     return manifest.provenance.model_copy(update={"training": {**others, **fitting.noted()}})
 
 

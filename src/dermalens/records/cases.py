@@ -1,11 +1,10 @@
-"""Keep, find, change and delete cases. Each function is one transaction with one entry in the audit log."""
+"""Keep, find, change and delete cases. Each function is one transaction, with what it changed in the audit log."""
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, date, datetime
 from enum import Enum
-from typing import Final, Literal
+from typing import Literal
 from uuid import uuid4
 
 from sqlalchemy import func, select
@@ -20,6 +19,7 @@ from dermalens.records.case import case_of, tidy_day, tidy_patient
 from dermalens.records.database import forget_deleted
 from dermalens.records.errors import BadCursor as BadCursor  # noqa: PLC0414
 from dermalens.records.errors import BadValue, NotKept
+from dermalens.records.ids import given_or_new, is_id
 from dermalens.records.images import only_pixels
 from dermalens.records.query import Found as Found  # noqa: PLC0414
 from dermalens.records.query import Wanted as Wanted  # noqa: PLC0414
@@ -27,8 +27,6 @@ from dermalens.records.query import cursor_at, select_cases
 from dermalens.records.store import Records
 from dermalens.records.tables import CaseRow, ConsentRow, LesionRow
 from dermalens.records.texts import tidy, tidy_line
-
-_CASE_ID: Final = re.compile("[0-9a-f]{32}")
 
 
 def keep(records: Records, owner: str, new: NewCase, *, case_id: str | None = None) -> Case:
@@ -43,9 +41,7 @@ def keep(records: Records, owner: str, new: NewCase, *, case_id: str | None = No
         BadValue: a text is too long, the patient's data or the day are out of bounds, or the id is another owner's.
         RecordsError: the database is away or the disk is full; then nothing was kept.
     """
-    if case_id is not None and not _CASE_ID.fullmatch(case_id):
-        raise BadValue(f"The id of the case is {case_id[:40]!r}; needed are 32 digits of 0-9 and a-f.")
-    row = _row(owner, new, case_id or uuid4().hex)
+    row = _row(owner, new, given_or_new(case_id, "case"))
     name = tidy_line(new.lesion, "name of the lesion")
     png = only_pixels(new.image)
     row.image_sha256 = records.images.put(png)
@@ -151,7 +147,7 @@ def of_lesion(records: Records, owner: str, lesion_id: str) -> tuple[Case, ...]:
     """
     chosen = select(CaseRow).where(CaseRow.lesion_id == lesion_id)
     with records.reading() as session:
-        lesion = session.get(LesionRow, lesion_id) if _CASE_ID.fullmatch(lesion_id) else None
+        lesion = session.get(LesionRow, lesion_id) if is_id(lesion_id) else None
         if lesion is None or lesion.owner != owner:
             raise NotKept("There is no such lesion among your cases.")
         cases = [case_of(row) for row in session.scalars(chosen)]
@@ -196,7 +192,7 @@ def owned(session: Session, owner: str, case_id: str) -> CaseRow:
     Raises:
         NotKept: as `find`.
     """
-    row = session.get(CaseRow, case_id) if _CASE_ID.fullmatch(case_id) else None
+    row = session.get(CaseRow, case_id) if is_id(case_id) else None
     if row is None or row.owner != owner:
         raise NotKept("There is no such case among yours. It may have been deleted.")
     return row

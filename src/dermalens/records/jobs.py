@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
-from uuid import uuid4
 
 from sqlalchemy import func, select
 
@@ -16,11 +14,11 @@ from dermalens.records import audit
 from dermalens.records.database import forget_deleted
 from dermalens.records.durable import remove_durably, write_durably
 from dermalens.records.errors import BadValue, NotKept, told
+from dermalens.records.ids import given_or_new, is_id
 from dermalens.records.store import Records
 from dermalens.records.tables import JobItemRow, JobRow
 from dermalens.records.texts import tidy_line
 
-_JOB_ID: Final = re.compile("[0-9a-f]{32}")
 _LOST: Final = "The image was lost before its turn came. Send it again."
 
 
@@ -69,9 +67,7 @@ def add_job(
     """
     if not images:
         raise BadValue("The job has no image; needed is at least one.")
-    if job_id is not None and not _JOB_ID.fullmatch(job_id):
-        raise BadValue(f"The id of the job is {job_id[:40]!r}; needed are 32 digits of 0-9 and a-f.")
-    named, job_id = job_id is not None, job_id or uuid4().hex
+    is_named, job_id = job_id is not None, given_or_new(job_id, "job")
     items = [
         JobItemRow(job_id=job_id, number=number, name=tidy_line(name, "name of an image"), state="waiting")
         for number, (name, _) in enumerate(images)
@@ -82,7 +78,7 @@ def add_job(
         job = _put_down(records, row, images)
         is_committed = True
     finally:
-        if not is_committed and not named:  # those of a named one may be images of the job there is
+        if not is_committed and not is_named:  # those of a named one may be images of the job there is
             _unspool(records, job_id, range(len(images)))
     _unspool(records, job_id, [item.number for item in job.items if item.state != "waiting"])
     return job
@@ -111,7 +107,7 @@ def find_job(records: Records, owner: str, job_id: str) -> Job:
         RecordsError: the database is away.
     """
     with records.reading() as session:
-        row = session.get(JobRow, job_id) if _is_id(job_id) else None
+        row = session.get(JobRow, job_id) if is_id(job_id) else None
         if row is None or row.owner != owner:
             raise _no_job()
         return _job(row)
@@ -182,7 +178,7 @@ def delete_job(records: Records, owner: str, job_id: str) -> None:
         RecordsError: the database is away or the disk is full.
     """
     with records.writing() as session:
-        row = session.get(JobRow, job_id) if _is_id(job_id) else None
+        row = session.get(JobRow, job_id) if is_id(job_id) else None
         if row is None or row.owner != owner:
             raise _no_job()
         numbers = [item.number for item in row.items]
@@ -216,10 +212,6 @@ def _job(row: JobRow) -> Job:
     n_waiting = sum(item.state == "waiting" for item in items)
     state = "done" if n_waiting == 0 else "waiting" if n_waiting == len(items) else "running"
     return Job(row.id, row.owner, row.created, state, items, row.options)
-
-
-def _is_id(text: str) -> bool:
-    return text.isascii() and text.isalnum()
 
 
 def _no_job() -> NotKept:
