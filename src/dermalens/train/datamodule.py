@@ -27,7 +27,7 @@ from dermalens.data.leaks import check_no_leak, check_not_in
 from dermalens.data.split import check_ids, folds_sha256, read_split
 from dermalens.train.decoded import Squares, keep_decoded, open_decoded
 from dermalens.train.recipe import Recipe
-from dermalens.transforms.augment import augment, jpeg_loss, load_side
+from dermalens.transforms.augment import framed, jpeg_loss, load_side, spoiled
 from dermalens.transforms.augment_draws import Draws, draws_of
 from dermalens.transforms.clean import check_cleaning
 from dermalens.transforms.preprocess import SquarePixels
@@ -205,10 +205,15 @@ class LesionData(lightning.LightningDataModule):
         )
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
-        """The random changes of a training batch, on the device: float images 0..1 and labels."""
+        """The random changes of a training batch, on the device: float images 0..1, labels and, where the recipe has
+        a teacher, the images as it sees them: without hairs, blur, noise and what else spoils them.
+        """
         if not isinstance(batch, DrawnBatch):
             return batch
-        return augment(batch.squares, batch.draws, self.recipe.augment, batch.side_pixels), batch.labels
+        spec = self.recipe.augment
+        images = framed(batch.squares, batch.draws, spec, batch.side_pixels)
+        for_teacher = [images.clone()] if self.recipe.teacher.runs else []
+        return spoiled(images, batch.draws, spec), batch.labels, *for_teacher
 
     @property
     def _place(self) -> tuple[int, int]:

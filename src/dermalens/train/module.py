@@ -20,6 +20,7 @@ from dermalens.train.freezing import freeze
 from dermalens.train.network import build_network
 from dermalens.train.processes import share_norms, share_weights
 from dermalens.train.recipe import Recipe
+from dermalens.train.teacher import Teacher, teaching_loss
 from dermalens.transforms.augment import mixed
 
 LOOK_EVERY: Final = 20
@@ -45,6 +46,7 @@ class LesionModule(lightning.LightningModule):
         self.recall = MulticlassRecall(classes, average="macro")
         self.auc = MulticlassAUROC(classes, average="macro")
         self._forward: tuple[Any, ...] = ()  # a tuple, so that the compiled network is not a second submodule
+        self._teacher = (Teacher(recipe),) if recipe.teacher.runs else ()  # and no checkpoint holds the teacher
 
     def forward(self, images: Tensor) -> Tensor:
         logits: Tensor = self.network(_as_float(images))
@@ -60,6 +62,9 @@ class LesionModule(lightning.LightningModule):
         # Static shapes: at a new side torch would otherwise compile for any side, which takes minutes on a CPU.
         compiled = torch.compile(self.network, dynamic=False) if self.recipe.trainer.compile else self.network
         self._forward = (compiled,)
+        if self._teacher:
+            teacher = self._teacher[0].to(self.device, memory_format=torch.channels_last)
+            self._teacher = (torch.compile(teacher, dynamic=False) if self.recipe.trainer.compile else teacher,)
 
     def on_train_epoch_start(self) -> None:
         head_only = self.current_epoch < self.recipe.trainer.head_epochs
@@ -70,12 +75,20 @@ class LesionModule(lightning.LightningModule):
         draw = (self.recipe.seed, self.current_epoch, batch_idx, self.global_rank)
         torch.manual_seed(int(np.random.SeedSequence(draw).generate_state(1, np.uint64)[0]))
 
-    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        images, labels = mixed(*batch, self.recipe.augment, len(self.recipe.classes))
-        images = images.contiguous(memory_format=torch.channels_last)
-        loss: Tensor = self.loss(self._forward[0](images), labels)
+    def training_step(self, batch: tuple[Tensor, ...], batch_idx: int) -> Tensor:
+        images, labels, *for_teacher = batch
+        together, labels = mixed(
+            torch.cat([images, *for_teacher], dim=1), labels, self.recipe.augment, len(self.recipe.classes)
+        )
+        images, *for_teacher = (some.contiguous(memory_format=torch.channels_last) for some in together.split(3, dim=1))
+        logits = self._forward[0](images)
+        loss: Tensor = self.loss(logits, labels)
         if self.recipe.balance.weight_power and labels.ndim == 1 and distributed.is_initialized():
             loss = share_weights(loss, labels, self.loss.weight)
+        if self._teacher:
+            spec = self.recipe.teacher
+            taught = teaching_loss(logits, self._teacher[0](for_teacher[0]) + self.log_prior, spec.temperature)
+            loss = (1 - spec.weight) * loss + spec.weight * taught
         # A GPU waits for whoever looks; weights that broke meanwhile are found at the last batch, before a checkpoint.
         is_looked_at = self.device.type == "cpu" or batch_idx % LOOK_EVERY == 0 or self.trainer.is_last_batch
         if is_looked_at and not math.isfinite(float(loss.detach())):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import platform
 import subprocess
@@ -19,12 +20,21 @@ from dermalens.core.errors import TrainingError, name_some
 from dermalens.core.files import write_whole
 from dermalens.data.index import read_index
 from dermalens.data.split import split_sha256
+from dermalens.train.checkpoint import BEST
 from dermalens.train.datamodule import LesionData
 from dermalens.train.epochs import EpochRecord, best_record
 from dermalens.train.recipe import Recipe
 
 NOTES = "run.json"
-MAY_DIFFER = ("data.split", "data.extra", "data.workers", "data.decoded", "trainer.accelerator", "trainer.compile")
+MAY_DIFFER = (
+    "data.split",
+    "data.extra",
+    "data.workers",
+    "data.decoded",
+    "teacher.runs",
+    "trainer.accelerator",
+    "trainer.compile",
+)
 """Keys of a recipe that a resumed run may change: they say where it runs and where the data lies, not what it learns;
 the data itself is compared by its hashes. The number of devices is none of them: with it the images of a step change,
 and so the steps of the schedule and the reach of the average."""
@@ -43,6 +53,7 @@ def start_notes(recipe: Recipe, data: LesionData, folder: Path) -> None:
             "split_sha256": data.split_sha256,
             "folds_sha256": data.folds_sha256,
             "extra_sha256": extra_sha256(recipe),
+            "teacher_sha256": teacher_sha256(recipe),
             "sources": sorted({row.source for row in (*data.train_rows, *data.val_rows)}),
             "train_counts": dict(zip(recipe.classes, data.train_counts, strict=True)),
             "train_images": len(data.train_rows),
@@ -55,6 +66,20 @@ def start_notes(recipe: Recipe, data: LesionData, folder: Path) -> None:
 def extra_sha256(recipe: Recipe) -> str:
     """The SHA-256 of each index of `data.extra`, in order, with commas between."""
     return ",".join(split_sha256(read_index(Path(source))) for source in recipe.data.extra)
+
+
+def teacher_sha256(recipe: Recipe) -> str:
+    """The SHA-256 of the checkpoint of each run of `teacher.runs`, in order, with commas between.
+
+    Raises:
+        TrainingError: a run has none.
+    """
+    checkpoints = [Path(run) / BEST for run in recipe.teacher.runs]
+    if missing := [str(path.parent) for path in checkpoints if not path.is_file()]:
+        raise TrainingError(
+            f"teacher.runs: {name_some(missing)} without a {BEST}. Train it first, or say where it lies."
+        )
+    return ",".join(hashlib.sha256(path.read_bytes()).hexdigest() for path in checkpoints)
 
 
 def finish_notes(records: Sequence[EpochRecord], device: torch.device, folder: Path) -> None:
@@ -106,14 +131,18 @@ def check_same_run(recipe: Recipe, data: LesionData, folder: Path) -> None:
     except (KeyError, ValidationError) as error:
         raise TrainingError(f"{folder / NOTES} has no recipe of this version. Choose another --out.") from error
     check_same_recipe(former, recipe, folder)
-    hashes = {"split_sha256": data.split_sha256, "extra_sha256": extra_sha256(recipe)}
+    hashes = {
+        "split_sha256": data.split_sha256,
+        "extra_sha256": extra_sha256(recipe),
+        "teacher_sha256": teacher_sha256(recipe),
+    }
     if data.folds_sha256:
         hashes["folds_sha256"] = data.folds_sha256
     for key, given in hashes.items():
-        if notes.get(key) != given:
+        if notes.get(key, "") != given:
             raise TrainingError(
-                f"{folder} holds a run on other data than {recipe.data.split} and data.extra ({key} differs). "
-                "Choose another --out."
+                f"{folder} holds a run on other data than {recipe.data.split}, data.extra and teacher.runs "
+                f"({key} differs). Choose another --out."
             )
 
 

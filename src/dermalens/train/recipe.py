@@ -76,6 +76,17 @@ class Balance(_Part):
     that of a bundle is chosen when it is made: `dermalens export --prior-correction`."""
 
 
+class Teacher(_Part):
+    """Distillation: what trained networks say of an image is learned beside its label."""
+
+    runs: list[str] = []
+    """Folders of finished runs with the same classes, the mean of whose logits teaches; none by default."""
+    weight: float = Field(default=0.5, gt=0, le=1)
+    """Share of the teacher in the loss; the rest is that of the labels."""
+    temperature: float = Field(default=1.0, ge=1)
+    """Softens the probabilities of both before they are compared; 1 takes them as they are."""
+
+
 class Optimizer(_Part):
     """How the network learns."""
 
@@ -148,6 +159,8 @@ class Recipe(_Part):
     """Class imbalance."""
     augment: Augment
     """Random changes of training images."""
+    teacher: Teacher = Teacher()
+    """Distillation: what trained networks say of an image is learned beside its label."""
     optimizer: Optimizer
     """How the network learns."""
     trainer: Trainer

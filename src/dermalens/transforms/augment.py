@@ -67,9 +67,19 @@ def augment(squares: Tensor, draws: Draws, spec: Augment, side_pixels: int) -> T
 
     Which images are changed is decided on the CPU, so that a GPU is never waited for.
     """
+    return spoiled(framed(squares, draws, spec, side_pixels), draws, spec)
+
+
+def framed(squares: Tensor, draws: Draws, spec: Augment, side_pixels: int) -> Tensor:
+    """The first half of `augment`: another good picture of the lesion, turned, moved, in other light."""
     images = _warped(_reduced(squares, side_pixels), warp_of(draws, spec), side_pixels)
     if spec.brightness or spec.contrast or spec.saturation or spec.hue or spec.channel_gain:
         images = _recoloured(images, *colours_of(draws, spec))
+    return images
+
+
+def spoiled(images: Tensor, draws: Draws, spec: Augment) -> Tensor:
+    """The second half: hairs, bubbles, blur, noise and what is hidden; `images` [N, 3, S, S] themselves are changed."""
     if hairy := chosen(draws, Draw.HAIR, spec.hair_probability):
         _change(images, hairy, lambda some: _haired(some, draws[hairy, Draw.HAIR_SEED], spec))
     if wet := chosen(draws, Draw.BUBBLES, spec.bubble_probability):
@@ -79,7 +89,7 @@ def augment(squares: Tensor, draws: Draws, spec: Augment, side_pixels: int) -> T
     if moved := chosen(draws, Draw.MOTION, spec.motion_probability):
         _change(images, moved, lambda some: _moved(some, motion_kernels(draws[moved], spec)))
     if coarse := chosen(draws, Draw.COARSE, spec.coarse_probability):
-        _change(images, coarse, lambda some: _coarse(some, coarse_sides(draws[coarse], spec, side_pixels)))
+        _change(images, coarse, lambda some: _coarse(some, coarse_sides(draws[coarse], spec, images.shape[-1])))
     if noisy := chosen(draws, Draw.NOISE, spec.noise_probability):
         _change(images, noisy, lambda some: _noisy(some, draws[noisy], spec))
     if dark := chosen(draws, Draw.CORNERS, spec.dark_corner_probability):
