@@ -27,12 +27,27 @@ from tests.tiny_bundle import write_equipped_bundle
 LIMITS = "Limits: Not a medical device. Knows seven colours.\n"
 
 
+CROWD = 1000
+
+
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     """A folder with `bundle` and `images`."""
     folder = tmp_path_factory.mktemp("batch")
     write_equipped_bundle(folder / "bundle")
     draw(folder / "images")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def crowd(place, tmp_path_factory):
+    """As `place`, with so many images that a run does not end before it is interrupted, however busy the machine is."""
+    folder = tmp_path_factory.mktemp("crowd")
+    (folder / "bundle").symlink_to(place / "bundle")
+    (folder / "images").mkdir()
+    image = next(path for path in sorted((place / "images").rglob("*.jpg")))
+    for number in range(CROWD):
+        os.link(image, folder / "images" / f"{number:04}.jpg")
     return folder
 
 
@@ -172,21 +187,21 @@ def test_a_run_killed_between_two_shards_keeps_the_first(whole, place, tmp_path)
     assert shards(out) == shards(place / "whole")
 
 
-def test_control_c_is_one_line_that_says_how_to_go_on(place, tmp_path):
+def test_control_c_is_one_line_that_says_how_to_go_on(crowd, tmp_path):
     out = tmp_path / "out"
-    process = started(place, out, "--shard-size", "1", start_new_session=True)
+    process = started(crowd, out, "--shard-size", "1", start_new_session=True)
     wait_for((out / "part-00000.parquet").exists)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the workers as well
     _, said = process.communicate(timeout=30)
     assert process.returncode == 130
     assert said.removeprefix(LIMITS).startswith("Interrupted. ")
-    assert said.endswith(f" of 37 shards are finished in {out}. The same command goes on from there.\n")
+    assert said.endswith(f" of {CROWD} shards are finished in {out}. The same command goes on from there.\n")
     assert said.count("\n") == 2
 
 
-def test_a_termination_ends_as_control_c_does(place, tmp_path):
+def test_a_termination_ends_as_control_c_does(crowd, tmp_path):
     out = tmp_path / "out"
-    process = started(place, out, "--shard-size", "1")
+    process = started(crowd, out, "--shard-size", "1")
     wait_for((out / "part-00000.parquet").exists)
     children = psutil.Process(process.pid).children(recursive=True)
     process.terminate()

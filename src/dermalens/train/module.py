@@ -46,7 +46,8 @@ class LesionModule(lightning.LightningModule):
         self.recall = MulticlassRecall(classes, average="macro")
         self.auc = MulticlassAUROC(classes, average="macro")
         self._forward: tuple[Any, ...] = ()  # a tuple, so that the compiled network is not a second submodule
-        self._teacher = (Teacher(recipe),) if recipe.teacher.runs else ()  # and no checkpoint holds the teacher
+        # And so no checkpoint holds the teacher.
+        self._teacher: tuple[Any, ...] = (Teacher(recipe),) if recipe.teacher.runs else ()
 
     def forward(self, images: Tensor) -> Tensor:
         logits: Tensor = self.network(_as_float(images))
@@ -63,7 +64,7 @@ class LesionModule(lightning.LightningModule):
         compiled = torch.compile(self.network, dynamic=False) if self.recipe.trainer.compile else self.network
         self._forward = (compiled,)
         if self._teacher:
-            teacher = self._teacher[0].to(self.device, memory_format=torch.channels_last)
+            teacher = self._teacher[0].to(device=self.device, memory_format=torch.channels_last)
             self._teacher = (torch.compile(teacher, dynamic=False) if self.recipe.trainer.compile else teacher,)
 
     def on_train_epoch_start(self) -> None:
@@ -80,7 +81,9 @@ class LesionModule(lightning.LightningModule):
         together, labels = mixed(
             torch.cat([images, *for_teacher], dim=1), labels, self.recipe.augment, len(self.recipe.classes)
         )
-        images, *for_teacher = (some.contiguous(memory_format=torch.channels_last) for some in together.split(3, dim=1))
+        images, *for_teacher = (
+            some.contiguous(memory_format=torch.channels_last) for some in torch.split(together, 3, dim=1)
+        )
         logits = self._forward[0](images)
         loss: Tensor = self.loss(logits, labels)
         if self.recipe.balance.weight_power and labels.ndim == 1 and distributed.is_initialized():
