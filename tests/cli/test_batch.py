@@ -45,7 +45,7 @@ def crowd(place, tmp_path_factory):
     folder = tmp_path_factory.mktemp("crowd")
     (folder / "bundle").symlink_to(place / "bundle")
     (folder / "images").mkdir()
-    image = next(path for path in sorted((place / "images").rglob("*.jpg")))
+    image = min((place / "images").rglob("*.jpg"))
     for number in range(CROWD):
         os.link(image, folder / "images" / f"{number:04}.jpg")
     return folder

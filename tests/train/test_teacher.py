@@ -139,8 +139,12 @@ def test_a_teacher_that_cannot_teach_is_refused_before_training(make_recipe, run
         train(make_recipe([taught_by(tmp_path / "none")]), tmp_path / "out")
     damaged = copied(runs[1], tmp_path / "damaged")
     (damaged / BEST).write_bytes(b"nothing")
-    with pytest.raises(TrainingError, match=r"damaged is damaged or of another version"):
+    with pytest.raises(TrainingError, match=r"teacher\.runs: .*damaged is damaged or from another version"):
         train(make_recipe([taught_by(damaged)]), tmp_path / "out")
+    uncounted = copied(runs[1], tmp_path / "uncounted")
+    write_notes(uncounted, {**read_notes(runs[1]), "train_counts": {}})
+    with pytest.raises(TrainingError, match=r"teacher\.runs: .*run\.json is damaged, it lacks 'akiec'"):
+        train(make_recipe([taught_by(uncounted)]), tmp_path / "out")
     binary = make_recipe(["classes=['benign', 'malignant']", taught_by(runs[1])])
     with pytest.raises(TrainingError, match=r"second knows akiec .*; the recipe has benign malignant"):
         train(binary, tmp_path / "out")

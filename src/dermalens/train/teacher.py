@@ -7,21 +7,17 @@ CVPR 2022.
 
 from __future__ import annotations
 
-import json
-import pickle
 from pathlib import Path
 
 import torch
-from pydantic import ValidationError
 from torch import Tensor, nn
 from torch.nn import functional
 
 from dermalens.core.errors import TrainingError
 from dermalens.models.heads import LesionClassifier
 from dermalens.models.losses import learned_log_prior
-from dermalens.train.checkpoint import BEST
-from dermalens.train.network import trained_network
-from dermalens.train.notes import NOTES, read_notes
+from dermalens.train.finished import read_finished
+from dermalens.train.notes import NOTES
 from dermalens.train.recipe import Recipe
 
 
@@ -58,18 +54,14 @@ def teaching_loss(logits: Tensor, taught: Tensor, temperature: float) -> Tensor:
 
 def _read(folder: Path, recipe: Recipe) -> tuple[LesionClassifier, Tensor]:
     """The network of a run, and the log prior [K] that it learned."""
-    notes, checkpoint = read_notes(folder), folder / BEST
-    if not notes or not checkpoint.is_file():
-        raise TrainingError(f"teacher.runs: {folder} holds no trained run ({NOTES} and {BEST}). Train it first.")
     try:
-        own = Recipe.model_validate_json(json.dumps(notes["recipe"]))
-        counts = [notes["train_counts"][code] for code in own.classes]
-        network = trained_network(own, checkpoint)
-    except (KeyError, ValidationError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise TrainingError(
-            f"teacher.runs: {folder} is damaged or of another version: {reason}. Train it anew."
-        ) from error
+        run = read_finished(folder)
+        counts = [run.notes["train_counts"][code] for code in run.recipe.classes]
+    except KeyError as error:
+        raise TrainingError(f"teacher.runs: {folder / NOTES} is damaged, it lacks {error}. Train again.") from error
+    except TrainingError as error:
+        raise TrainingError(f"teacher.runs: {error}") from error
+    own, network = run.recipe, run.classifier
     if own.classes != recipe.classes:
         raise TrainingError(
             f"teacher.runs: {folder} knows {' '.join(own.classes)}; the recipe has {' '.join(recipe.classes)}. "
