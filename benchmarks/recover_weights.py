@@ -4,7 +4,7 @@
     python -m benchmarks.recover_weights BUNDLE/GRAPH.onnx RECIPE FOLDER RUN.json
 
 The second form writes the folder of a run, as `dermalens export` reads it, with the notes of the run that made the
-graph. Of weights that a bundle stores in 16 bits, that is what comes back.
+graph. Of weights that a bundle stores in 16 or 8 bits, that is what comes back.
 
 The exporter folds each batch norm into its convolution. Here the kernels get the size back that the weight package
 gives them (with a norm behind it, only the direction of a kernel matters, but the optimiser's step is relative to its
@@ -19,16 +19,14 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import onnx
 import torch
 from numpy.random import default_rng
-from onnx import numpy_helper
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from dermalens.core.bundlefile import read_bundle
 from dermalens.data.split import read_split
-from dermalens.export.half import HALF
+from dermalens.export.stored import stored_constants
 from dermalens.models.heads import LesionClassifier
 from dermalens.predict.classifier import open_sessions
 from dermalens.train.checkpoint import BEST
@@ -79,12 +77,8 @@ def write_run(state: dict[str, Tensor], folder: Path, notes: Path) -> None:
 
 
 def initialisers(graph: bytes) -> dict[str, Tensor]:
-    """The constants of a graph by name; those that are stored in 16 bits in 32."""
-    tensors = {one.name: numpy_helper.to_array(one) for one in onnx.load_from_string(graph).graph.initializer}
-    return {
-        name.removesuffix(HALF): torch.from_numpy(value.astype(np.float32) if name.endswith(HALF) else value.copy())
-        for name, value in tensors.items()
-    }
+    """The constants of a graph by name, in 32 bits."""
+    return {name: torch.from_numpy(value) for name, value in stored_constants(graph).items()}
 
 
 def unfold(network: LesionClassifier, given: dict[str, Tensor], images: Tensor) -> None:

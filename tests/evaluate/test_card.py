@@ -42,17 +42,18 @@ def test_a_card_without_a_report_is_made_from_the_bundle_alone() -> None:
     assert "| sensitivity_95 (default) | 0.1000 | 0.950 (0.930 to 0.970) |" in card
 
 
-def test_the_export_is_given_with_its_options() -> None:
+@pytest.mark.parametrize("stored", ["half", "quarter"])
+def test_the_export_is_given_with_its_options(stored: str) -> None:
     manifest = tiny_manifest(GRAPH)
     origin = manifest.provenance
-    noted = {"prior_correction": 0.45, "calibration_penalty": 0.1, "largest_change_by_half_weights": 0.001}
+    noted = {"prior_correction": 0.45, "calibration_penalty": 0.1, f"largest_change_by_{stored}_weights": 0.001}
     training = {**origin.training, **noted}
     update = {"provenance": origin.model_copy(update={"training": training}), "members": manifest.members * 2}
     card = model_card(manifest.model_copy(update=update), "f" * 64)
     assert (
         f"`dermalens export RUN RUN --out BUNDLE --side {manifest.preprocess.side_pixels} --views 1 --calibration "
         f"{manifest.calibration.method} --prior-correction 0.45 --calibration-penalty 0.1 --name {manifest.name} "
-        f"--version {manifest.version} --half`"
+        f"--version {manifest.version} --{stored}`"
     ) in card
 
 

@@ -11,7 +11,7 @@ import torch
 from typer.testing import CliRunner
 
 from dermalens.cli.main import app
-from dermalens.core.bundle import HALF_WEIGHTS_CHANGE, Manifest
+from dermalens.core.bundle import HALF_WEIGHTS_CHANGE, QUARTER_WEIGHTS_CHANGE, Manifest
 from dermalens.core.bundlefile import read_bundle
 from dermalens.core.errors import DataError, ExportError
 from dermalens.core.taxonomy import CLASSES
@@ -189,7 +189,7 @@ def test_three_views_are_refused(run_folder: Path) -> None:
 
 def test_half_weights_halve_the_bundle_and_the_change_is_written_down(run_folder: Path, bundle_folder: Path) -> None:
     target = run_folder.parent / "half"
-    options = ExportOptions(views=VIEWS[2], half=True)
+    options = ExportOptions(views=VIEWS[2], bits=16)
     bundle, difference = export_run(run_folder, target, options)
     sizes = [sum(len(graph) for graph in read_bundle(folder).graphs.values()) for folder in (bundle_folder, target)]
     assert sizes[1] < 0.7 * sizes[0]  # a part of the tiny graph is not weights
@@ -204,8 +204,35 @@ def test_half_weights_halve_the_bundle_and_the_change_is_written_down(run_folder
     assert not np.array_equal(half.logits, whole.logits)
 
 
-def test_the_command_says_what_half_weights_change(run_folder: Path) -> None:
-    target = run_folder.parent / "half_by_command"
-    result = CliRunner().invoke(app, ["export", str(run_folder), "--out", str(target), "--half"])
+def test_quarter_weights_are_smaller_still_and_the_change_is_written_down(
+    run_folder: Path, bundle_folder: Path
+) -> None:
+    folders = [run_folder.parent / name for name in ("sixteen_bits", "eight_bits")]
+    half, quarter = (
+        export_run(run_folder, folder, ExportOptions(views=VIEWS[2], bits=bits))[0]
+        for folder, bits in zip(folders, (16, 8), strict=True)
+    )
+    sizes = [sum(len(graph) for graph in one.graphs.values()) for one in (half, quarter)]
+    assert sizes[1] < sizes[0]
+    noted = quarter.manifest.provenance.training
+    assert 0 < float(noted[QUARTER_WEIGHTS_CHANGE]) < 0.1
+    assert HALF_WEIGHTS_CHANGE not in noted
+    side = quarter.manifest.preprocess.side_pixels
+    square = np.random.default_rng(0).integers(0, 256, (1, side, side, 3), dtype=np.uint8)
+    logits = [load(folder).run(square).logits for folder in (bundle_folder, folders[1])]
+    assert logits[1] == pytest.approx(logits[0], abs=0.3)
+    assert not np.array_equal(*logits)
+
+
+def test_one_way_to_store_weights_at_a_time(run_folder: Path) -> None:
+    result = CliRunner().invoke(app, ["export", str(run_folder), "--half", "--quarter"])
+    assert result.exit_code == 2
+    assert "16 or in 8 bits, not both" in result.stderr
+
+
+@pytest.mark.parametrize(("option", "bits"), [("--half", 16), ("--quarter", 8)])
+def test_the_command_says_what_smaller_weights_change(run_folder: Path, option: str, bits: int) -> None:
+    target = run_folder.parent / f"by_command_{bits}"
+    result = CliRunner().invoke(app, ["export", str(run_folder), "--out", str(target), option])
     assert result.exit_code == 0, result.output
-    assert "weights in 16 bits: a class probability changes by " in result.stdout
+    assert f"weights in {bits} bits: a class probability changes by " in result.stdout

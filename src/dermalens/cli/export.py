@@ -46,6 +46,7 @@ def export(  # noqa: PLR0913  (each is an option of the command)
         str | None, typer.Option(callback=_checked_name, help="Name of the bundle; the recipe's if not given.")
     ] = None,
     half: Annotated[bool, typer.Option("--half", help="Store the weights in 16 bits: half the size.")] = False,
+    quarter: Annotated[bool, typer.Option("--quarter", help="Store them in 8 bits: a quarter of the size.")] = False,
 ) -> None:
     """Write the bundle of a run: ONNX graph with heat maps, calibration and operating points, checked for parity.
 
@@ -57,8 +58,10 @@ def export(  # noqa: PLR0913  (each is an option of the command)
         from dermalens.export.run import VIEWS, ExportOptions
     if views not in VIEWS:
         raise typer.BadParameter(f"{views} views given; choose 1, 2, 4 or 8", param_hint="--views")
+    if half and quarter:
+        raise typer.BadParameter("weights are stored in 16 or in 8 bits, not both", param_hint="--half --quarter")
     fitting = chosen_fitting(calibration, prior_correction, calibration_penalty)
-    options = ExportOptions(split, side, VIEWS[views], fitting, version, name, half)
+    options = ExportOptions(split, side, VIEWS[views], fitting, version, name, 8 if quarter else 16 if half else 32)
     target = _target(runs, out)
     bundle, differences = _export(runs, target, options)
     _say(bundle, differences, target, split)
@@ -71,14 +74,16 @@ def _target(runs: Sequence[Path], out: Path | None) -> Path:
 
 
 def _say(bundle: Bundle, differences: Mapping[str, float], target: Path, split: Path | None) -> None:
-    from dermalens.core.bundle import HALF_WEIGHTS_CHANGE
+    from dermalens.core.bundle import HALF_WEIGHTS_CHANGE, QUARTER_WEIGHTS_CHANGE
 
     megabytes = sum(len(graph) for graph in bundle.graphs.values()) / 1e6
     difference = max(differences.values())
     typer.echo(f"{target}: {megabytes:.1f} MB, largest difference from the checkpoint {difference:.1e}")
-    change = bundle.manifest.provenance.training.get(HALF_WEIGHTS_CHANGE)
-    if change is not None:
-        typer.echo(f"  weights in 16 bits: a class probability changes by {float(change):.1e} at most on these images")
+    for bits, key in ((16, HALF_WEIGHTS_CHANGE), (8, QUARTER_WEIGHTS_CHANGE)):
+        change = bundle.manifest.provenance.training.get(key)
+        if change is not None:
+            said = f"a class probability changes by {float(change):.1e} at most on these images"
+            typer.echo(f"  weights in {bits} bits: {said}")
     if len(differences) > 1:
         typer.echo(f"  members: {', '.join(differences)}; combiner: {bundle.manifest.combiner_kind}")
     for point in bundle.manifest.operating_points:

@@ -38,6 +38,9 @@ HALF_WEIGHTS_CHANGE: Final = "largest_change_by_half_weights"
 """Key of `Provenance.training` in a bundle with 16-bit weights: by how much they change a class probability before
 calibration, at most, on the images of the parity check."""
 
+QUARTER_WEIGHTS_CHANGE: Final = "largest_change_by_quarter_weights"
+"""The same of a bundle with 8-bit weights."""
+
 View = Literal["identity", "flip", "turn_90", "turn_180", "turn_270", "flip_90", "flip_180", "flip_270"]
 """A dihedral view: `turn_X` rotates counter-clockwise by X degrees; `flip` mirrors left to right, then turns."""
 

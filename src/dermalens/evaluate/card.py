@@ -9,6 +9,7 @@ from dermalens.core.bundle import (
     CALIBRATION_PENALTY,
     HALF_WEIGHTS_CHANGE,
     PRIOR_CORRECTION,
+    QUARTER_WEIGHTS_CHANGE,
     Manifest,
     Measured,
     OperatingPoint,
@@ -191,9 +192,10 @@ def _export_command(manifest: Manifest) -> str:
         "--version": manifest.version,
     }
     runs = ["RUN"] * (1 if manifest.combiner != "mean" else len(manifest.members))
-    half = ["--half"] if HALF_WEIGHTS_CHANGE in training else []
+    smaller = {HALF_WEIGHTS_CHANGE: "--half", QUARTER_WEIGHTS_CHANGE: "--quarter"}
+    stored = [option for key, option in smaller.items() if key in training]
     chosen = [part for option, value in options.items() if value for part in (option, value)]
-    return shlex.join(["dermalens", "export", *runs, "--out", "BUNDLE", *chosen, *half])
+    return shlex.join(["dermalens", "export", *runs, "--out", "BUNDLE", *chosen, *stored])
 
 
 def _equipment(manifest: Manifest) -> list[str]:

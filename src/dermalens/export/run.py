@@ -17,6 +17,7 @@ from dermalens.core.bundle import (
     FOLDS_SHA256,
     FORMAT_VERSION,
     HALF_WEIGHTS_CHANGE,
+    QUARTER_WEIGHTS_CHANGE,
     Calibration,
     Combiner,
     Manifest,
@@ -37,8 +38,8 @@ from dermalens.evaluate.predictions import truth_of
 from dermalens.export.equip import calibrated_fields
 from dermalens.export.finished import Run, read_run
 from dermalens.export.graph import to_onnx
-from dermalens.export.half import with_half_weights
 from dermalens.export.parity import LEAST_IMAGES, check_parity
+from dermalens.export.stored import Bits, with_stored_weights
 from dermalens.predict.classifier import Classifier, open_sessions
 from dermalens.predict.session import Session, Squares
 
@@ -49,6 +50,8 @@ VIEWS: Final[Mapping[int, tuple[View, ...]]] = {
     8: ("identity", "turn_90", "turn_180", "turn_270", "flip", "flip_90", "flip_180", "flip_270"),
 }
 """Test-time views by their number."""
+
+_ROUNDING_CHANGE: Final = {16: HALF_WEIGHTS_CHANGE, 8: QUARTER_WEIGHTS_CHANGE}
 
 ONLY_MEMBER: Final = "model"
 """Its graph is `model.onnx`."""
@@ -70,8 +73,8 @@ class ExportOptions:
     version: str = "1"
     name: str | None = None
     """Of the bundle; None for that of the recipe."""
-    half: bool = False
-    """Store the weights in 16 bits. Parity is checked before; what the rounding changes is in the provenance."""
+    bits: Bits = 32
+    """Of a stored weight. Parity is checked before rounding; what the rounding changes is in the provenance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,20 +123,20 @@ def export_members(
     spread = [rows[i] for i in np.linspace(0, len(rows) - 1, min(len(rows), LEAST_IMAGES)).astype(int)]
     squares = read_squares(spread, spec)
     differences = _parity(runs, sessions, squares)
-    if options.half:
+    if options.bits != 32:
         whole = Classifier(draft, sessions)
-        graphs = {file: with_half_weights(graph) for file, graph in graphs.items()}
+        graphs = {file: with_stored_weights(graph, options.bits) for file, graph in graphs.items()}
         draft = _bundle(graphs, _draft(runs, graphs, joined, options))
         sessions = open_sessions(draft)
-        draft = _noted(draft, {HALF_WEIGHTS_CHANGE: _rounding(whole, Classifier(draft, sessions), squares)})
+        draft = _noted(draft, {_ROUNDING_CHANGE[options.bits]: _rounding(whole, Classifier(draft, sessions), squares)})
     logits = logits_of(Classifier(draft, sessions), rows)
     update = calibrated_fields(draft.manifest, options.fitting, logits, truth_of(rows, draft.manifest.classes))
     return write_bundle(target, draft.manifest.model_copy(update=update), graphs), differences
 
 
-def _rounding(whole: Classifier, half: Classifier, squares: Squares) -> float:
+def _rounding(whole: Classifier, rounded: Classifier, squares: Squares) -> float:
     """The largest change of a class probability, before calibration, by the rounding of the weights."""
-    before, after = (softmax(one.run(squares).logits.astype(np.float64), axis=1) for one in (whole, half))
+    before, after = (softmax(one.run(squares).logits.astype(np.float64), axis=1) for one in (whole, rounded))
     return round(float(np.abs(after - before).max()), 6)
 
 

@@ -1,5 +1,8 @@
 """The page that takes an image, and its answer."""
 
+import re
+from html import unescape
+
 import pytest
 
 from dermalens.core.bundle import Calibration
@@ -177,3 +180,67 @@ def test_similar_cases_are_named_when_there_is_a_gallery(client_with, bundle_fol
     assert "3 of the 4 most similar images of the gallery are malignant." in text
     assert text.index("lesion 0") < text.index("lesion 2")
     assert "Melanocytic naevus" in text.split("<caption")[1]
+
+
+TYPED = {
+    "age_years": "54",
+    "sex": "female",
+    "site": "back",
+    "lesion": "left forearm 1 & 2",
+    "note": "\nlarger <since> May",
+    "taken_on": "2026-05-02",
+    "prevalence": "3",
+    "millimetres_per_pixel": "0.02",
+    "operating_point": "sensitivity_90",
+    "keep": "yes",
+}
+
+
+def shown(text):
+    """What a browser would send of the form of a page, without the files."""
+    tags = re.findall(r'<input ([^>]*name="[^>]*)>', text)
+    inputs = [
+        dict(re.findall(r'(\w+)="([^"]*)"', tag)) | {"on": tag.endswith(" checked") or " checked " in tag}
+        for tag in tags
+    ]
+    found = {
+        one["name"]: unescape(one.get("value", ""))
+        for one in inputs
+        if one.get("type") not in ("radio", "checkbox") or one["on"]
+    }
+    for name, options in re.findall(r'<select id="\w+" name="(\w+)">(.*?)</select>', text, re.DOTALL):
+        found[name] = "".join(re.findall(r'value="([^"]*)" selected', options))
+    notes = re.findall(r"<textarea[^>]*>\n?(.*?)</textarea>", text, re.DOTALL)  # a first line break is dropped
+    return found | {"note": unescape("".join(notes))}
+
+
+def test_a_form_that_is_refused_comes_back_with_what_was_typed(client, ask):
+    response = ask(client, b"no picture", **TYPED, form="0" * 32)
+    assert response.status_code == 415
+    assert 'class="problem"' in response.text
+    assert "What you entered is still here. Choose the image again" in response.text
+    expected = TYPED | {"form": "0" * 32}
+    assert {name: value for name, value in shown(response.text).items() if name in expected} == expected
+
+
+def test_a_field_that_was_emptied_comes_back_empty(client, mel, ask):
+    client.cookies.set("prevalence", "0.03")
+    response = ask(client, mel, age_years="many")
+    client.cookies.clear()
+    assert response.status_code == 422
+    assert shown(response.text)["age_years"] == "many"
+    assert shown(response.text)["prevalence"] == ""
+
+
+def test_the_form_is_not_given_back_to_the_module_which_still_has_it(client, ask):
+    text = ask(client, b"no picture", FRAGMENT, **TYPED).text
+    assert "<form" not in text
+    assert "still here" not in text
+
+
+def test_a_form_that_comes_back_can_be_sent_again_and_keeps_one_case(own, mel, ask):
+    refused = ask(own, b"no picture", **TYPED, form="1" * 32).text
+    fields = {name: value for name, value in shown(refused).items() if name in {*TYPED, "form"}}
+    answers = [ask(own, mel, **fields).text for _ in range(2)]
+    kept = {re.search(r'href="/cases/([0-9a-f]{32})"', text)[1] for text in answers}
+    assert len(kept) == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
@@ -30,6 +31,12 @@ CONSENT: Final = N_(
     "deleted. Without this tick nothing is kept."
 )
 """The sentence beside the tick; it is kept with the case in the language in which it was read."""
+
+TYPED: Final = (
+    *("operating_point", "age_years", "sex", "site", "millimetres_per_pixel", "prevalence"),
+    *("keep", "lesion", "taken_on", "note"),
+)
+"""The fields that a reader fills in, without the image and its square."""
 
 _FORM_NUMBER: Final = re.compile("[0-9a-f]{32}")
 
@@ -81,9 +88,15 @@ def read_asked(form: Form, classifier: Classifier, language: Language) -> AskedF
         fields.get("lesion", ""),
         fields.get("note", ""),
         _day(fields, language) if is_kept else None,
-        fields["form"] if _FORM_NUMBER.fullmatch(fields.get("form", "")) else None,
+        form_number(fields),
         json.dumps(fields, sort_keys=True),
     )
+
+
+def form_number(fields: Mapping[str, str]) -> str | None:
+    """The number under which the form was handed out; None where there is none."""
+    number = fields.get("form", "")
+    return number if _FORM_NUMBER.fullmatch(number) else None
 
 
 def _day(fields: dict[str, str], language: Language) -> date | None:

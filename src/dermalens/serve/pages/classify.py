@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
@@ -22,7 +23,9 @@ from dermalens.serve.pages.answer_view import view_of
 from dermalens.serve.pages.asked import (
     CONSENT,
     PREVALENCE_COOKIE,
+    TYPED,
     AskedFor,
+    form_number,
     own_points,
     percent_text,
     read_asked,
@@ -31,6 +34,7 @@ from dermalens.serve.pages.asked import (
 from dermalens.serve.pages.days import today
 from dermalens.serve.pages.i18n import Language
 from dermalens.serve.pages.layers import layers_of
+from dermalens.serve.pages.problems import ProblemView, give_back
 from dermalens.serve.pages.rendering import is_fragment, language_for, page
 from dermalens.serve.pages.sentences import say
 from dermalens.serve.pages.words import SEXES, SITES, capital
@@ -46,11 +50,26 @@ YEAR_SECONDS: Final = 365 * 24 * 3600
 @router.get("/")
 async def classify_page(request: Request, caller: Predicts) -> Response:
     """The form."""
+    remembered = percent_text(remembered_share(request), language_for(request))
+    return await _form(request, caller, {"prevalence": remembered})
+
+
+async def _form(
+    request: Request,
+    caller: Caller,
+    typed: Mapping[str, str],
+    problem: ProblemView | None = None,
+    status: int = HTTPStatus.OK,
+) -> Response:
+    """The page of the form with what was typed, by the names of the fields."""
     service, language = running_of(request).service, language_for(request)
     manifest = service.classifier.manifest
     return page(
         request,
         "classify.html",
+        status=status,
+        problem=problem,
+        typed=dict.fromkeys(TYPED, "") | dict(typed),
         points=own_points(service.classifier, language),
         sexes=[(code, language.gettext(words)) for code, words in SEXES],
         sites=[(code, capital(language.gettext(words))) for code, words in SITES.items()],
@@ -58,10 +77,9 @@ async def classify_page(request: Request, caller: Predicts) -> Response:
         has_prevalence=manifest.prevalence is not None,
         base_prevalence=manifest.prevalence,
         assumed_prevalence=service.settings.default_prevalence,
-        prevalence=percent_text(remembered_share(request), language),
         consent=language.gettext(CONSENT),
         lesions=await known_lesions(request, caller),
-        form_number=uuid4().hex,
+        form_number=form_number(typed) or uuid4().hex,
         today=today(),
         most_bytes=service.settings.max_upload_bytes,
         largest=language.mebibytes(service.settings.max_upload_bytes),
@@ -79,6 +97,7 @@ async def answer_page(request: Request, caller: Predicts) -> Response:
     """The answer for an image: a part of the page for its module, a whole page without one."""
     running, language = running_of(request), language_for(request)
     async with taken_in(request, most_images=2) as form:
+        give_back(request, partial(_form, request, caller, form.fields))
         asked = read_asked(form, running.service.classifier, language)
         if asked.is_kept:
             caller.need("records")

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import Final
 
 from fastapi import Request, Response
 
-from dermalens.serve.pages.i18n import SOURCE, Language
+from dermalens.serve.pages.i18n import N_, SOURCE, Language
 from dermalens.serve.pages.rendering import is_fragment, language_for, page
 from dermalens.serve.pages.sentences import is_known, say
 from dermalens.serve.problems import Refusal
+
+CHOOSE_AGAIN: Final = N_("What you entered is still here. Choose the image again: a browser keeps no file for a form.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +25,26 @@ class ProblemView:
     advice: str = ""
 
 
+FormAgain = Callable[[ProblemView, int], Awaitable[Response]]
+"""The page of a form that was refused, for the problem and the status."""
+
+
+def give_back(request: Request, again: FormAgain) -> None:
+    """From here on a refusal of `request` shows its form with what was typed, unless the page's module asked."""
+    request.state.form_again = again
+
+
 async def problem_page(request: Request, refusal: Refusal) -> Response:
     """A refusal for a reader: a part of a page where the page's module asked, a whole one otherwise."""
-    view = problem_view(refusal, language_for(request))
-    template = "_problem.html" if is_fragment(request) else "problem.html"
-    response = page(request, template, status=refusal.problem.status, problem=view)
+    language = language_for(request)
+    view, status = problem_view(refusal, language), refusal.problem.status
+    again: FormAgain | None = getattr(request.state, "form_again", None)
+    if is_fragment(request):
+        response: Response = page(request, "_problem.html", status=status, problem=view)
+    elif again:
+        response = await again(replace(view, advice=language.gettext(CHOOSE_AGAIN)), status)
+    else:
+        response = page(request, "problem.html", status=status, problem=view)
     response.headers.update(refusal.headers)
     if refusal.retry_after_seconds is not None:
         response.headers["Retry-After"] = str(refusal.retry_after_seconds)
