@@ -2,9 +2,10 @@
 
     python -m benchmarks.choose_export SPLIT OUT.json RUN [RUN ...] [--together]
 
-Every run by itself and every mean of several is a candidate; with --together only the mean of all. Of all settings whose expected calibration error is at
-most 0.03 and which ask the networks at most so often as the time for one image allows, those within 0.005 of the
-highest mean of balanced accuracy, macro AUC and malignant AUC, and of these the one that costs least time.
+Every run by itself and every mean of several is a candidate; with --together only the mean of all. Of all settings
+whose expected calibration error is at most 0.03 and which ask the networks at most so often as the time for one image
+allows, those within 0.005 of the highest mean of balanced accuracy, macro AUC and malignant AUC, and of these the one
+that costs least time.
 
 Each setting is fitted on four fifths of the validation lesions and judged on the last, in turn, so that a calibration
 with more parameters gains nothing by fitting noise; its figures are the means over four ways to cut the fifths, as

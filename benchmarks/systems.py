@@ -18,7 +18,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-import onnx
+import numpy as np
 
 from dermalens.cli.progress import counting
 from dermalens.core.bundlefile import Bundle
@@ -27,6 +27,7 @@ from dermalens.evaluate.record import read_own_split, rows_of
 from dermalens.evaluate.systems import Making, Network, entry, measure_system, merge_systems
 from dermalens.export.finished import Run, read_run
 from dermalens.export.stack import is_ensemble
+from dermalens.export.stored import stored_constants
 from dermalens.predict.classifier import load
 from dermalens.train.ensemble import read_ensemble
 from dermalens.train.notes import NOTES, read_notes
@@ -126,13 +127,16 @@ def training_of(notes: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def graph_parameters(graph: bytes) -> int:
-    """Numbers in the floating-point tensors of an ONNX graph, each tensor counted once, single numbers left out."""
+    """Numbers in the floating-point tensors of an ONNX graph, each tensor counted once, single numbers left out.
+
+    Weights that are stored in fewer bits count as what they are computed with.
+    """
     tensors = {
-        (tuple(tensor.dims), tensor.raw_data or bytes(tensor.SerializeToString()))
-        for tensor in onnx.load_model_from_string(graph).graph.initializer
-        if tensor.data_type in (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16) and prod(tensor.dims) > 1
+        (value.shape, value.tobytes())
+        for value in stored_constants(graph).values()
+        if value.dtype == np.float32 and value.size > 1
     }
-    return sum(prod(dims) for dims, _ in tensors)
+    return sum(prod(shape) for shape, _ in tensors)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 import onnx
@@ -46,13 +46,13 @@ def with_stored_weights(graph: bytes, bits: Bits) -> bytes:
     return content
 
 
-def stored_constants(graph: bytes) -> dict[str, NDArray[np.float32]]:
+def stored_constants(graph: bytes) -> dict[str, NDArray[Any]]:
     """The constants of a graph by the names that they had before they were stored in fewer bits, in 32 bits."""
     tensors = {one.name: numpy_helper.to_array(one) for one in onnx.load_from_string(graph).graph.initializer}
     return dict(_restored(tensors))
 
 
-def _restored(tensors: dict[str, NDArray[np.generic]]) -> Iterator[tuple[str, NDArray[np.float32]]]:
+def _restored(tensors: dict[str, NDArray[Any]]) -> Iterator[tuple[str, NDArray[Any]]]:
     for name, value in tensors.items():
         if name.endswith(HALF):
             yield name.removesuffix(HALF), value.astype(np.float32)
