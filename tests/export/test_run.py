@@ -225,7 +225,7 @@ def test_quarter_weights_are_smaller_still_and_the_change_is_written_down(
 def test_one_way_to_store_weights_at_a_time(run_folder: Path) -> None:
     result = CliRunner().invoke(app, ["export", str(run_folder), "--half", "--quarter"])
     assert result.exit_code == 2
-    assert "16 or in 8 bits, not both" in result.stderr
+    assert "16 or 8 bits, not both" in result.stderr
 
 
 @pytest.mark.parametrize(("option", "bits"), [("--half", 16), ("--quarter", 8)])

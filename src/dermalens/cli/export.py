@@ -15,6 +15,7 @@ from dermalens.cli.calibrating import CalibrationMethod, Penalty, PriorCorrectio
 if TYPE_CHECKING:
     from dermalens.core.bundlefile import Bundle
     from dermalens.export.run import ExportOptions
+    from dermalens.export.stored import Bits
 
 
 def _checked_name(name: str | None) -> str | None:
@@ -58,13 +59,17 @@ def export(  # noqa: PLR0913  (each is an option of the command)
         from dermalens.export.run import VIEWS, ExportOptions
     if views not in VIEWS:
         raise typer.BadParameter(f"{views} views given; choose 1, 2, 4 or 8", param_hint="--views")
-    if half and quarter:
-        raise typer.BadParameter("weights are stored in 16 or in 8 bits, not both", param_hint="--half --quarter")
     fitting = chosen_fitting(calibration, prior_correction, calibration_penalty)
-    options = ExportOptions(split, side, VIEWS[views], fitting, version, name, 8 if quarter else 16 if half else 32)
+    options = ExportOptions(split, side, VIEWS[views], fitting, version, name, _bits(half=half, quarter=quarter))
     target = _target(runs, out)
     bundle, differences = _export(runs, target, options)
     _say(bundle, differences, target, split)
+
+
+def _bits(*, half: bool, quarter: bool) -> Bits:
+    if half and quarter:
+        raise typer.BadParameter("weights are stored in 16 or 8 bits, not both", param_hint="--half")
+    return 8 if quarter else 16 if half else 32
 
 
 def _target(runs: Sequence[Path], out: Path | None) -> Path:
