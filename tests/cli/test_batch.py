@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 
 import fsspec
 import psutil
@@ -189,11 +190,13 @@ def test_a_run_killed_between_two_shards_keeps_the_first(whole, place, tmp_path)
 
 def test_control_c_is_one_line_that_says_how_to_go_on(crowd, tmp_path):
     out = tmp_path / "out"
-    process = started(crowd, out, "--shard-size", "1", start_new_session=True)
+    # A shell that starts the suite in the background hands down that Ctrl-C is ignored.
+    heeds = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    process = started(crowd, out, "--shard-size", "1", start_new_session=True, preexec_fn=heeds)
     wait_for((out / "part-00000.parquet").exists)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the workers as well
     _, said = process.communicate(timeout=30)
-    assert process.returncode == 130
+    assert process.returncode == 130, said
     assert said.removeprefix(LIMITS).startswith("Interrupted. ")
     assert said.endswith(f" of {CROWD} shards are finished in {out}. The same command goes on from there.\n")
     assert said.count("\n") == 2
@@ -206,7 +209,7 @@ def test_a_termination_ends_as_control_c_does(crowd, tmp_path):
     children = psutil.Process(process.pid).children(recursive=True)
     process.terminate()
     _, said = process.communicate(timeout=30)
-    assert process.returncode == 143
+    assert process.returncode == 143, said
     assert said.removeprefix(LIMITS).startswith("Interrupted. ")
     assert said.count("\n") == 2
     assert psutil.wait_procs(children, timeout=10)[1] == []
