@@ -79,12 +79,12 @@ def _target(runs: Sequence[Path], out: Path | None) -> Path:
 
 
 def _say(bundle: Bundle, differences: Mapping[str, float], target: Path, split: Path | None) -> None:
-    from dermalens.core.bundle import HALF_WEIGHTS_CHANGE, QUARTER_WEIGHTS_CHANGE
+    from dermalens.core.bundle import ROUNDING_CHANGES
 
     megabytes = sum(len(graph) for graph in bundle.graphs.values()) / 1e6
     difference = max(differences.values())
     typer.echo(f"{target}: {megabytes:.1f} MB, largest difference from the checkpoint {difference:.1e}")
-    for bits, key in ((16, HALF_WEIGHTS_CHANGE), (8, QUARTER_WEIGHTS_CHANGE)):
+    for bits, key in ROUNDING_CHANGES.items():
         change = bundle.manifest.provenance.training.get(key)
         if change is not None:
             said = f"a class probability changes by {float(change):.1e} at most on these images"

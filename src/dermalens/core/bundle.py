@@ -6,6 +6,7 @@ inference reads it, and the two meet nowhere else.
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -40,6 +41,9 @@ calibration, at most, on the images of the parity check."""
 
 QUARTER_WEIGHTS_CHANGE: Final = "largest_change_by_quarter_weights"
 """The same of a bundle with 8-bit weights."""
+
+ROUNDING_CHANGES: Final = MappingProxyType({16: HALF_WEIGHTS_CHANGE, 8: QUARTER_WEIGHTS_CHANGE})
+"""Both by the bits of a weight."""
 
 View = Literal["identity", "flip", "turn_90", "turn_180", "turn_270", "flip_90", "flip_180", "flip_270"]
 """A dihedral view: `turn_X` rotates counter-clockwise by X degrees; `flip` mirrors left to right, then turns."""

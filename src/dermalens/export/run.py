@@ -16,8 +16,7 @@ from dermalens.core.bundle import (
     FOLD,
     FOLDS_SHA256,
     FORMAT_VERSION,
-    HALF_WEIGHTS_CHANGE,
-    QUARTER_WEIGHTS_CHANGE,
+    ROUNDING_CHANGES,
     Calibration,
     Combiner,
     Manifest,
@@ -50,8 +49,6 @@ VIEWS: Final[Mapping[int, tuple[View, ...]]] = {
     8: ("identity", "turn_90", "turn_180", "turn_270", "flip", "flip_90", "flip_180", "flip_270"),
 }
 """Test-time views by their number."""
-
-_ROUNDING_CHANGE: Final = {16: HALF_WEIGHTS_CHANGE, 8: QUARTER_WEIGHTS_CHANGE}
 
 ONLY_MEMBER: Final = "model"
 """Its graph is `model.onnx`."""
@@ -128,7 +125,7 @@ def export_members(
         graphs = {file: with_stored_weights(graph, options.bits) for file, graph in graphs.items()}
         draft = _bundle(graphs, _draft(runs, graphs, joined, options))
         sessions = open_sessions(draft)
-        draft = _noted(draft, {_ROUNDING_CHANGE[options.bits]: _rounding(whole, Classifier(draft, sessions), squares)})
+        draft = _noted(draft, {ROUNDING_CHANGES[options.bits]: _rounding(whole, Classifier(draft, sessions), squares)})
     logits = logits_of(Classifier(draft, sessions), rows)
     update = calibrated_fields(draft.manifest, options.fitting, logits, truth_of(rows, draft.manifest.classes))
     return write_bundle(target, draft.manifest.model_copy(update=update), graphs), differences
