@@ -52,7 +52,8 @@ def _image_row(words: str, result: dict[str, Any], name: str) -> str:
 def folder() -> str:
     """The rates of a folder against its bound, and those of the peers."""
     result = _read("folder")
-    rows = [row for name, words in SIZES.items() for row in _folder_rows(words, result["folders"][name])]
+    words = {name: f"of {size}" for name, size in SIZES.items()} | {"both": "of both sizes in one folder"}
+    rows = [row for name, found in result["folders"].items() for row in _folder_rows(words[name], found)]
     head = ["| images | who | images/s | of the bound | we are faster |", "|---|---|---|---|---|"]
     note = f"{result['workers']} workers. {_on(result)} `make bench ARGS=folder`."
     return _table(head, rows, note)
@@ -60,7 +61,7 @@ def folder() -> str:
 
 def _folder_rows(words: str, found: dict[str, Any]) -> list[str]:
     whole, steady = found["whole_command"], found["steady"]
-    ahead = f"| {found['images']:,} of {words} |"
+    ahead = f"| {found['images']:,} {words} |"
     ours = [
         (
             f"{ahead} `dermalens batch`, without start and end | {steady['images_per_second']:.1f} "

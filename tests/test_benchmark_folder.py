@@ -8,7 +8,7 @@ from benchmarks import reader_thread as module
 from benchmarks.batch_calls import Call, steady
 from benchmarks.batch_run import steady_run
 from benchmarks.bound import between, bound
-from benchmarks.folder import against
+from benchmarks.folder import Kind, against, combined, filled
 from benchmarks.folder_peer import rate
 from benchmarks.many_pictures import drawn, fill
 from benchmarks.peers import Opened
@@ -50,6 +50,21 @@ def test_the_share_of_the_bound_is_that_by_the_clock_and_by_processor_time():
     )
     found = against(figures, around)
     assert found == {"share_of_bound": 0.9, "share_of_bound_by_processor_time": 0.9}
+
+
+def test_the_bound_of_a_folder_with_two_kinds_is_the_time_that_either_takes():
+    slow = {"images_per_second": 10.0, "median_ms": 200.0, "processor_ms": 210.0}
+    fast = {"images_per_second": 40.0, "median_ms": 50.0, "processor_ms": 50.0}
+    found = combined([slow, fast], [10, 40])  # a second each
+    assert found == {"images_per_second": 25.0, "median_ms": 80.0, "processor_ms": 82.0}
+    assert combined([slow], [3]) == slow
+
+
+def test_a_folder_can_have_pictures_of_both_kinds(tmp_path):
+    kinds = [Kind("small", CAMERA, 3, 1, 0, 0), Kind("other", (150, 100), 2, 2, 0, 0)]
+    source = filled(tmp_path, kinds, [drawn(1, CAMERA), drawn(2, (150, 100))])
+    assert len(list(source.rglob("*.jpg"))) == 5
+    assert {path.name for path in source.iterdir()} == {"small", "other"}
 
 
 def test_the_bound_is_that_of_all_cores():
