@@ -1,8 +1,10 @@
-"""Medians of repeated calls, and what machine they were taken on."""
+"""Medians of repeated calls, and what machine and packaged bundle they were taken with."""
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
+import json
 import os
 import platform
 import statistics
@@ -10,7 +12,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-PACKAGES = ("dermalens", "numpy", "onnxruntime", "opencv-python-headless", "pillow", "timm", "torch")
+import dermalens
+
+PACKAGES = (
+    "dermalens", "keras", "lightning", "numpy", "onnxruntime", "opencv-python-headless", "pillow", "pyarrow", "ray",
+    "timm", "torch", "torchvision",
+)  # fmt: skip
+BUNDLE = Path(dermalens.__file__).parent / "bundles" / "default" / "bundle.json"
 
 
 def median_ms(call: Callable[[], object], *, repeats: int = 30, warm_up: int = 3) -> float:
@@ -26,9 +34,21 @@ def median_ms(call: Callable[[], object], *, repeats: int = 30, warm_up: int = 3
 
 
 def machine() -> dict[str, str | int]:
-    """Processor, cores, system and versions."""
+    """Processor, cores, system, versions and the packaged bundle."""
     versions = {f"version_{name}": _version(name) for name in PACKAGES}
-    return {"processor": _processor(), "cores": os.cpu_count() or 0, "system": platform.platform(), **versions}
+    return {
+        "processor": _processor(),
+        "cores": os.cpu_count() or 0,
+        "system": platform.platform(),
+        "packaged_bundle": _packaged(),
+        **versions,
+    }
+
+
+def _packaged() -> str:
+    content = BUNDLE.read_bytes()
+    manifest = json.loads(content)
+    return f"{manifest['name']} {manifest['version']} ({hashlib.sha256(content).hexdigest()[:12]})"
 
 
 def _version(name: str) -> str:

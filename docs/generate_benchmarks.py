@@ -156,7 +156,7 @@ def training() -> str:
     result = _read("training")
     rows = [
         f"| {network} | {source} | {one['synthetic_images_per_second']:.1f} | {one['real_images_per_second']:.1f} "
-        f"| {one['ratio']:.2f} | {one['first_step_of_an_epoch_s']:.1f} s |"
+        f"| {one['ratio']:.3f} | {one['first_step_of_an_epoch_s']:.1f} s |"
         for network, sources in result.items()
         if " at " in network
         for source, one in sources.items()
@@ -211,7 +211,8 @@ def _number(ratio: float) -> str:
 
 def _on(result: dict[str, Any]) -> str:
     machine = result["machine"]
+    bundle = machine.get("packaged_bundle")
     return (
         f"{machine['processor']}, {machine['cores']} cores, onnxruntime {machine['version_onnxruntime']}, "
-        f"torch {machine['version_torch']}."
+        f"torch {machine['version_torch']}{f', packaged bundle {bundle}' if bundle else ''}."
     )

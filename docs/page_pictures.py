@@ -1,7 +1,7 @@
 """Pictures of the pages for the docs, from a real server with an empty record: python docs/page_pictures.py
 
 Needs Chromium (Debian: apt-get install chromium) and the environment of `make setup`. The images on the pages are the
-drawn examples of this repository, no photographs.
+drawn examples of this repository and a drawn landscape, no photographs.
 """
 
 from __future__ import annotations
@@ -20,13 +20,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, FilePayload, Page, ViewportSize, sync_playwright
+
+from dermalens.export.not_lesions import drawn
 
 ROOT = Path(__file__).resolve().parents[1]
 OUT = ROOT / "docs" / "figures" / "pages"
 EXAMPLES = ROOT / "docs" / "examples"
 DESKTOP: ViewportSize = {"width": 1200, "height": 900}
 PHONE: ViewportSize = {"width": 360, "height": 740}
+NO_CASE = "0" * 32
 KEPT = {"drawn_mole.jpg": "2026-03-02", "drawn_irregular.jpg": ""}
 """Images of one lesion and the days on which they were taken; the last one is of the day of the pictures."""
 
@@ -45,6 +48,9 @@ def main() -> None:
             _take(page, cases[-1], "case")
             page.get_by_role("link", name="left forearm 1").first.click()
             _save(page, "comparison")
+            _take(page, f"{cases[-1]}/delete", "delete")
+            _take(page, f"/cases/{NO_CASE}", "problem")
+            _abstain(page, "abstain")
             _take(page, "/history", "history")
             _take(page, "/help", "help")
             _take(page, "/sign-in", "sign-in")
@@ -58,13 +64,27 @@ def main() -> None:
 
 
 def _classify(page: Page, before: str, after: str) -> None:
-    page.goto("/")
-    page.set_input_files("#image", EXAMPLES / "drawn_irregular.jpg")
-    page.wait_for_selector("#crop:visible")
+    _choose(page, EXAMPLES / "drawn_irregular.jpg")
     _save(page, before)
     page.click("#send")
     page.wait_for_selector("article.answer")
     _save(page, after)
+
+
+def _abstain(page: Page, name: str) -> None:
+    """The answer for a picture that the gate refuses."""
+    stream = io.BytesIO()
+    Image.fromarray(drawn("landscape", 0, 450)).save(stream, "PNG")
+    _choose(page, {"name": "landscape.png", "mimeType": "image/png", "buffer": stream.getvalue()})
+    page.click("#send")
+    page.wait_for_selector("article.answer[data-verdict=abstain]")
+    _save(page, name)
+
+
+def _choose(page: Page, image: Path | FilePayload) -> None:
+    page.goto("/")
+    page.set_input_files("#image", image)
+    page.wait_for_selector("#crop:visible")
 
 
 def _keep(page: Page, name: str, day: str) -> str:

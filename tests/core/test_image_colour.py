@@ -27,6 +27,16 @@ def swapped_profile() -> bytes:
     return swapped.replace("sRGB".encode("utf-16-be"), "swap".encode("utf-16-be"))
 
 
+def grey_profile() -> bytes:
+    """A grey profile with the tone curve of sRGB's red, which Pillow does not make."""
+    wanted = {b"desc", b"wtpt", b"cprt", b"kTRC"}
+    given = srgb_profile().replace("sRGB".encode("utf-16-be"), "grey".encode("utf-16-be")).replace(b"rTRC", b"kTRC")
+    tags = [given[start : start + 12] for start in range(132, 132 + 12 * int.from_bytes(given[128:132], "big"), 12)]
+    kept = [tag for tag in tags if tag[:4] in wanted]
+    table = struct.pack(">I", len(kept)) + b"".join(kept) + bytes(12 * (len(tags) - len(kept)))
+    return given[:16] + b"GRAY" + given[20:128] + table + given[132 + 12 * len(tags) :]
+
+
 def png_16_bit(colour_type: int, values: np.ndarray) -> bytes:
     """A PNG of 16 bits a channel, which Pillow does not write for colours."""
 
@@ -146,6 +156,26 @@ def test_broken_colour_profile_is_ignored_with_a_note(drawn, encoded, profile):
 def test_rgb_profile_on_cmyk_is_ignored_with_a_note(drawn, encoded):
     data = encoded(drawn().convert("CMYK"), "JPEG", icc_profile=swapped_profile())
     assert decode(data, wanted_side_pixels=32).notes == (NOTE_BAD_PROFILE,)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "P"])
+def test_grey_profile_on_a_colour_picture_is_ignored_with_a_note(drawn, encoded, mode):
+    picture = drawn().convert(mode)
+    if mode == "RGBA":
+        picture.putalpha(128)
+    plain = decode(encoded(picture, "PNG"), wanted_side_pixels=32)
+    decoded = decode(encoded(picture, "PNG", icc_profile=grey_profile()), wanted_side_pixels=32)
+    assert decoded.notes == (*plain.notes, NOTE_BAD_PROFILE)
+    assert np.array_equal(np.asarray(decoded.picture), np.asarray(plain.picture))
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "I;16"])
+def test_grey_profile_on_a_grey_picture_is_obeyed(encoded, mode):
+    picture = Image.new("I;16", (40, 40), 25700) if mode == "I;16" else Image.new("L", (40, 40), 100).convert(mode)
+    if mode == "LA":
+        picture.putalpha(128)
+    decoded = decode(encoded(picture, "PNG", icc_profile=grey_profile()), wanted_side_pixels=32)
+    assert decoded.notes[-1].startswith("The colours were converted from the profile 'grey")
 
 
 def test_profile_of_a_pillow_picture_is_obeyed():

@@ -31,6 +31,12 @@ def test_a_missing_image_is_named(kaggle: Path) -> None:
     assert kinds(read_source(kaggle)) == [("missing image", "ISIC_0000001")]
 
 
+def test_an_image_under_a_name_that_is_too_long_is_missing(kaggle: Path) -> None:
+    first, *others = read_source(kaggle).rows
+    problems = problems_of([replace(first, path=str(kaggle / ("n" * 300 + ".jpg"))), *others])
+    assert [(problem.kind, problem.row.image_id) for problem in problems] == [("missing image", "ISIC_0000001")]
+
+
 @pytest.mark.parametrize("content", [b"", b"no picture at all", "half"])
 def test_an_image_that_does_not_open_to_its_end_is_named(kaggle: Path, content: bytes | str) -> None:
     image = kaggle / "HAM10000_images_part_1" / "ISIC_0000002.jpg"

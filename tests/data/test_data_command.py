@@ -11,7 +11,7 @@ from dermalens.cli.main import app as main_app
 from dermalens.core.errors import DataError
 from dermalens.data.index import read_index, write_index
 from dermalens.data.split import read_split
-from tests.data.conftest import save
+from tests.data.conftest import save, write_csv
 
 Run = Callable[..., Any]
 
@@ -47,6 +47,14 @@ def test_skip_bad_leaves_out_and_says_so(run: Run, kaggle: Path, tmp_path: Path)
     found = json.loads(result.stdout)
     assert (found["images"], found["left_out"]) == (3, 1)
     assert len(read_index(tmp_path / "index.csv")) == 3
+
+
+def test_skip_bad_leaves_out_a_line_whose_file_name_is_too_long(run: Run, tmp_path: Path) -> None:
+    save(tmp_path / "a.jpg", 1)
+    table = write_csv(tmp_path / "list.csv", ("path,label", "a.jpg,nv", f"{'n' * 300}.jpg,mel"))
+    result = run("index", table, "--out", tmp_path / "index.csv", "--skip-bad")
+    assert f"Left out 1 of 2 images: 1 missing image: {'n' * 300}." in result.stderr
+    assert [row.image_id for row in read_index(tmp_path / "index.csv")] == ["a"]
 
 
 def test_index_warns_when_no_lesions_are_known(run: Run, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 from dermalens.core.errors import DataError
 from dermalens.data.index import COLUMNS, Row, read_index, write_index
 from dermalens.data.split import read_split
-from tests.data.conftest import save
+from tests.data.conftest import save, write_csv
 
 
 def test_what_is_written_is_read_back(tmp_path: Path) -> None:
@@ -35,12 +35,19 @@ def test_an_index_moves_together_with_its_images(tmp_path: Path) -> None:
         (",".join(COLUMNS).encode() + b"\nM\xfcller,,,,,,,,,\n", "is not an index: 'utf-8' codec"),
         (",".join(COLUMNS).encode() + b"\na,b,c\n", "index.csv:2 is not a row of an index"),
         (",".join(COLUMNS).encode() + b"\na,b,nv,L,old,,,,,\n", "index.csv:2 is not a row of an index: could not"),
+        (",".join(COLUMNS).encode() + b"\na,b,nv,L,inf,,,,,\n", "index.csv:2 is not a row of an index: could not"),
     ],
 )
 def test_a_file_that_is_no_index_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
     (tmp_path / "index.csv").write_bytes(content)
     with pytest.raises(DataError, match=message):
         read_index(tmp_path / "index.csv")
+
+
+def test_an_age_that_is_not_known_may_be_nan_as_pandas_can_write_it(tmp_path: Path) -> None:
+    lines = (",".join(COLUMNS), "a,a.jpg,nv,L,nan,,,,,", "b,b.jpg,nv,M,NaN,,,,,", "c,c.jpg,nv,N,45.0,,,,,")
+    write_csv(tmp_path / "index.csv", lines)
+    assert [row.age_years for row in read_index(tmp_path / "index.csv")] == [None, None, 45]
 
 
 def test_no_index_says_how_to_make_one(tmp_path: Path) -> None:

@@ -159,11 +159,35 @@ def test_a_note_that_cannot_be_written_is_said_in_one_line(rows: Rows, tmp_path:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["split.csv", "split.json"]
 
 
+@pytest.mark.parametrize("content", ['{"title": "Photographs of 2024"}', '["sha256"]', "not even JSON"])
+def test_a_file_that_is_no_note_of_a_split_is_never_replaced(rows: Rows, tmp_path: Path, content: str) -> None:
+    beside = tmp_path / "split.json"
+    beside.write_text(content)
+    with pytest.raises(DataError, match=r"split\.json is there and is no note of a split\. Choose another name with"):
+        write_split(split_rows(rows()), tmp_path / "split.csv", seed=0)
+    assert beside.read_text() == content
+    assert [path.name for path in tmp_path.iterdir()] == ["split.json"]
+
+
+def test_the_note_of_a_split_takes_the_place_of_an_earlier_one(rows: Rows, tmp_path: Path) -> None:
+    (tmp_path / "split.json").touch()
+    for seed in (1, 2):
+        write_split(split_rows(rows(), seed=seed), tmp_path / "split.csv", seed=seed)
+    assert json.loads((tmp_path / "split.json").read_text())["seed"] == 2
+
+
 def test_too_few_lesions_of_a_diagnosis_are_refused_by_name(rows: Rows) -> None:
     with pytest.raises(DataError, match=r"df has 2 lesion\(s\), fewer than the 3 .*: L_df_0, L_df_1"):
         split_rows([*rows(10), *rows(2, ["df"])])
     with pytest.raises(DataError, match="fewer than the 6"):
         split_rows([*rows(10), *rows(5, ["df"])], folds=5)
+
+
+def test_too_few_lesions_outside_the_test_part_for_the_folds_are_refused_by_name(rows: Rows) -> None:
+    many = [Row(f"df_0_{image}", "x", "df", "L_df_0") for image in range(10)]
+    rare = [*many, *(Row(f"df_{lesion}", "x", "df", f"L_df_{lesion}") for lesion in range(1, 6))]
+    with pytest.raises(DataError, match=r"df has \d lesion\(s\) outside test, fewer than the 5 .*: L_df_"):
+        split_rows([*rows(10), *rare], folds=5, seed=1)
 
 
 @pytest.mark.parametrize("shares", ["70/15/15", "80/10/10", "90/5/5"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -90,6 +91,24 @@ def test_a_graph_that_differs_from_the_network_is_refused(run_folder: Path, spli
         list(classifier.head.parameters())[-1].add_(torch.arange(7.0))
     with pytest.raises(ExportError, match="No bundle was written"):
         parity.check_parity(classifier, load_sessions(run_folder), squares)
+
+
+def test_a_graph_that_is_too_far_from_the_checkpoint_leaves_no_bundle(
+    run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dermalens.export.parity.largest_difference", lambda *_: 0.1)
+    with pytest.raises(ExportError, match=r"differs from the checkpoint by 0\.1 .* No bundle was written"):
+        export_run(run_folder, tmp_path / "bundle", ExportOptions())
+    assert not list(tmp_path.iterdir())
+
+
+def test_weights_that_change_too_much_when_rounded_leave_no_bundle(
+    run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dermalens.export.run.LARGEST_ROUNDING", 1e-9)
+    with pytest.raises(ExportError, match=r"in 8 bits change a class probability .* No bundle was written"):
+        export_run(run_folder, tmp_path / "bundle", ExportOptions(bits=8))
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_side_in_use_may_differ_from_that_of_training(run_folder: Path, tmp_path: Path) -> None:
@@ -233,4 +252,4 @@ def test_the_command_says_what_smaller_weights_change(run_folder: Path, option: 
     target = run_folder.parent / f"by_command_{bits}"
     result = CliRunner().invoke(app, ["export", str(run_folder), "--out", str(target), option])
     assert result.exit_code == 0, result.output
-    assert f"weights in {bits} bits: a class probability changes by " in result.stdout
+    assert re.search(rf"checkpoint \S+ in 32 bits, and \S+ more as stored in {bits} bits", result.stdout)

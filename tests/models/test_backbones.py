@@ -4,6 +4,10 @@ import importlib.util
 import os
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import pytest
 import timm
@@ -172,10 +176,38 @@ def test_a_file_that_holds_no_tensors_is_refused(tmp_path):
         read_state(tmp_path / "numbers.pth")
 
 
-def test_a_hub_that_cannot_be_reached_is_said(tmp_path):
+class Forbidding(BaseHTTPRequestHandler):
+    """A proxy that lets nobody through."""
+
+    def do_CONNECT(self) -> None:
+        self.send_error(403)
+
+    def log_message(self, *given: object) -> None:
+        """Not into the output of the tests."""
+
+
+@pytest.fixture
+def proxy() -> Iterator[str]:
+    with HTTPServer(("127.0.0.1", 0), Forbidding) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def what_is_said_of_the_hub(cache: Path, **variables: str) -> str:
     code = "from dermalens.models.backbones import build_backbone; build_backbone('tiny', weights='timm')"
     # A process of its own: the hub reads its environment once, when it is imported.
-    offline = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
-    result = subprocess.run([sys.executable, "-c", code], env=offline, capture_output=True, text=True)
-    assert "RecipeError: The weights of test_efficientnet cannot be had from the hub" in result.stderr
-    assert 'Use model.weights = "package", a local file or "none".' in result.stderr
+    outside = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+    inside = {**outside, "HF_HOME": str(cache), "PYTHONPATH": os.pathsep.join(sys.path), **variables}
+    return subprocess.run([sys.executable, "-c", code], env=inside, capture_output=True, text=True).stderr
+
+
+def test_a_hub_that_cannot_be_reached_is_said(tmp_path):
+    said = what_is_said_of_the_hub(tmp_path, HF_HUB_OFFLINE="1")
+    assert "RecipeError: The weights of test_efficientnet cannot be had from the hub" in said
+    assert 'Use model.weights = "package", a local file or "none".' in said
+
+
+def test_a_proxy_that_forbids_the_hub_is_said(tmp_path, proxy):
+    said = what_is_said_of_the_hub(tmp_path, HF_HUB_OFFLINE="0", HTTPS_PROXY=proxy)
+    assert "RecipeError: The weights of test_efficientnet cannot be had from the hub (ProxyError)" in said

@@ -79,22 +79,27 @@ def _target(runs: Sequence[Path], out: Path | None) -> Path:
 
 
 def _say(bundle: Bundle, differences: Mapping[str, float], target: Path, split: Path | None) -> None:
-    from dermalens.core.bundle import ROUNDING_CHANGES
-
     megabytes = sum(len(graph) for graph in bundle.graphs.values()) / 1e6
-    difference = max(differences.values())
-    typer.echo(f"{target}: {megabytes:.1f} MB, largest difference from the checkpoint {difference:.1e}")
-    for bits, key in ROUNDING_CHANGES.items():
-        change = bundle.manifest.provenance.training.get(key)
-        if change is not None:
-            said = f"a class probability changes by {float(change):.1e} at most on these images"
-            typer.echo(f"  weights in {bits} bits: {said}")
+    typer.echo(f"{target}: {megabytes:.1f} MB, {_apart(bundle, max(differences.values()))}")
     if len(differences) > 1:
         typer.echo(f"  members: {', '.join(differences)}; combiner: {bundle.manifest.combiner_kind}")
     for point in bundle.manifest.operating_points:
         typer.echo(f"  {point.name}: threshold {point.threshold:.4f} on the malignant probability")
     following = ["dermalens", "evaluate", str(target), str(split or "SPLIT"), "--record"]
     typer.echo(f"Next: {shlex.join(following)}", err=True)
+
+
+def _apart(bundle: Bundle, difference: float) -> str:
+    """How far a class probability is from that of the checkpoint, on the images of the parity check."""
+    from dermalens.core.bundle import ROUNDING_CHANGES
+
+    training = bundle.manifest.provenance.training
+    stored = "".join(
+        f" in 32 bits, and {float(training[key]):.1e} more as stored in {bits} bits"
+        for bits, key in ROUNDING_CHANGES.items()
+        if training.get(key) is not None
+    )
+    return f"largest difference from the checkpoint {difference:.1e}{stored}"
 
 
 def _export(runs: Sequence[Path], target: Path, options: ExportOptions) -> tuple[Bundle, dict[str, float]]:

@@ -16,6 +16,7 @@ NOTE_ALPHA: Final = "Alpha was laid on white."
 NOTE_BAD_PROFILE: Final = "The colour profile is damaged or does not fit and was ignored."
 
 _MODE_OF_PROFILE: Final = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK"}
+_GREY_MODES: Final = ("1", "L", "LA")
 _NOT_READ: Final = {
     "I": "32-bit pixels, whose range is not known",
     "F": "floating-point pixels, whose range is not known",
@@ -41,9 +42,10 @@ def to_srgb(picture: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
         ImageError: the pixels are Lab colours, or 32-bit or floating-point numbers, whose range nobody states.
     """
     profile = picture.info.get("icc_profile")
-    flat, notes = _on_white(_to_8_bit(picture))
+    narrow = _to_8_bit(picture)
+    flat, notes = _on_white(narrow)
     if profile:
-        flat, note = _through_profile(flat, profile)
+        flat, note = _through_profile(flat, profile, is_grey=narrow.mode in _GREY_MODES)
         notes += note
     return (flat if flat.mode == "RGB" else flat.convert("RGB")), notes
 
@@ -81,15 +83,18 @@ def _on_white(picture: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
     return Image.alpha_composite(white, layers).convert("RGB"), (NOTE_ALPHA,)
 
 
-def _through_profile(picture: Image.Image, content: bytes) -> tuple[Image.Image, tuple[str, ...]]:
-    """Colours as the embedded ICC profile means them; a picture that is sRGB already passes unchanged."""
+def _through_profile(picture: Image.Image, content: bytes, *, is_grey: bool) -> tuple[Image.Image, tuple[str, ...]]:
+    """Colours as the embedded ICC profile means them; a picture that is sRGB already passes unchanged.
+
+    `is_grey` says whether the file has grey alone: `picture` is RGB where its alpha was laid on white.
+    """
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(content))
         name = str(source.profile.profile_description or "unnamed")
         if "srgb" in name.lower():
             return picture, ()
         mode = _MODE_OF_PROFILE[source.profile.xcolor_space]
-        if (mode == "CMYK") != (picture.mode == "CMYK"):
+        if (mode == "CMYK") != (picture.mode == "CMYK") or (mode == "L" and not is_grey):
             return picture, (NOTE_BAD_PROFILE,)
         converted = ImageCms.profileToProfile(
             picture.convert(mode),

@@ -12,6 +12,7 @@ from typing import Final
 from dermalens.core.errors import DataError, ImageError, name_some
 from dermalens.core.image import decode, read_file
 from dermalens.core.taxonomy import LABELS
+from dermalens.data.files import is_file
 from dermalens.data.index import Row
 from dermalens.data.tables import is_no_age
 
@@ -86,7 +87,7 @@ def check_ages(rows: Sequence[Row], ages: Sequence[str]) -> Listing:
 def _opened(file: str) -> tuple[str, str] | None:
     """Kind and detail of what is wrong with a file."""
     path = Path(file)
-    if not path.is_file():
+    if not is_file(path):
         return "missing image", ""
     try:
         decode(read_file(path), wanted_side_pixels=CHECK_SIDE_PIXELS)

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from dermalens.core.errors import DataError
 from dermalens.core.files import write_whole
+from dermalens.data.tables import age_years, is_no_age
 
 PARTS = ("train", "val", "test")
 
@@ -173,7 +174,7 @@ class _Known(NamedTuple):
     """Values that many rows share and that are kept once, or a million rows would take twice the memory."""
 
     words: dict[str, str]
-    ages: dict[str, float]
+    ages: dict[str, float | None]
     places: dict[str, str]
 
 
@@ -185,7 +186,7 @@ def _parse(values: Sequence[str], folder: Path, known: _Known, where: str) -> Ro
             path=_absolute(path, folder, known.places),
             label=known.words.setdefault(label, label),
             lesion_id=known.words.setdefault(lesion_id or image_id, lesion_id or image_id),
-            age_years=known.ages.setdefault(age, float(age)) if age else None,
+            age_years=_age(age, known.ages),
             sex=known.words.setdefault(sex, sex),
             site=known.words.setdefault(site, site),
             source=known.words.setdefault(origin, origin),
@@ -194,6 +195,15 @@ def _parse(values: Sequence[str], folder: Path, known: _Known, where: str) -> Ro
         )
     except ValueError as error:
         raise DataError(f"{where} is not a row of an index: {error}") from error
+
+
+def _age(text: str, ages: dict[str, float | None]) -> float | None:
+    """By the rule of the sources: a word for "not known", such as the `nan` of pandas, is None, and `inf` no age."""
+    if text not in ages:
+        if is_no_age(text):
+            raise ValueError(f"could not read {text!r} as an age in years, 0 to 130")
+        ages[text] = age_years(text)
+    return ages[text]
 
 
 def _absolute(path: str, folder: Path, places: dict[str, str]) -> str:

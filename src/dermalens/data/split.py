@@ -13,7 +13,16 @@ import numpy as np
 
 from dermalens.core.errors import DataError, name_some
 from dermalens.core.files import write_whole
-from dermalens.data.index import PARTS, Row, cannot_write, index_file, made_images, read_index, write_index
+from dermalens.data.index import (
+    PARTS,
+    Row,
+    cannot_write,
+    check_target,
+    index_file,
+    made_images,
+    read_index,
+    write_index,
+)
 from dermalens.data.leaks import check_no_leak, merge_known_pairs
 
 DEFAULT_SHARES: Mapping[str, float] = {"train": 0.70, "val": 0.15, "test": 0.15}
@@ -56,13 +65,15 @@ def split_rows(
     images = Counter(row.lesion_id for row in merged)
     part_of: dict[str, str] = {}
     fold_of: dict[str, int] = {}
+    needed = max(sum(share > 0 for share in shares.values()), folds + (folds > 0 and shares["test"] > 0))
     random = np.random.default_rng(seed)
     for label, lesions in sorted(_lesions_by_label(merged).items()):
         order = [lesions[i] for i in random.permutation(len(lesions))]
-        _check_enough(label, order, shares, folds)
+        _check_enough(label, order, needed)
         part_of.update(_allot(order, images, shares))
         if folds:
             kept = [lesion for lesion in order if part_of[lesion] != "test"]
+            _check_enough(label, kept, folds, where=" outside test")  # which takes several where one has many images
             equal = {str(fold): 1 / folds for fold in range(folds)}
             fold_of.update({lesion: int(fold) for lesion, fold in _allot(kept, images, equal).items()})
     return [replace(row, part=part_of[row.lesion_id], fold=fold_of.get(row.lesion_id)) for row in merged]
@@ -119,11 +130,10 @@ def parse_shares(text: str) -> dict[str, float]:
     return {part: share / 100 for part, share in shares.items()} if sum(numbers) > 1.5 else shares
 
 
-def _check_enough(label: str, lesions: Sequence[str], shares: Mapping[str, float], folds: int) -> None:
-    needed = max(sum(share > 0 for share in shares.values()), folds + (folds > 0 and shares["test"] > 0))
+def _check_enough(label: str, lesions: Sequence[str], needed: int, *, where: str = "") -> None:
     if len(lesions) < needed:
         raise DataError(
-            f"{label} has {len(lesions)} lesion(s), fewer than the {needed} that this split needs: "
+            f"{label} has {len(lesions)} lesion(s){where}, fewer than the {needed} that this split needs: "
             f"{name_some(lesions)}. Add images of it, leave it out, or ask for fewer parts or folds."
         )
 
@@ -179,10 +189,13 @@ def write_split(rows: Sequence[Row], target: Path, *, seed: int) -> str:
     """Write the split as CSV and, beside it, `NAME.json` with its SHA-256, seed and counts; returns the hash.
 
     Raises:
-        DataError: a leak, a name that does not end in .csv, or a place that cannot be written to.
+        DataError: a leak, a name that does not end in .csv, a file of that name or of the note's that is somebody
+            else's, or a place that cannot be written to.
     """
     check_no_leak(rows)
     sha256 = split_sha256(rows)
+    check_target(target)
+    _check_note(target.with_suffix(".json"))
     write_index(rows, target)
     counts = {part: dict(sorted(Counter(row.label for row in rows if row.part == part).items())) for part in PARTS}
     note = {"sha256": sha256, "folds_sha256": folds_sha256(rows), "seed": seed, "images": counts}
@@ -191,6 +204,24 @@ def write_split(rows: Sequence[Row], target: Path, *, seed: int) -> str:
     except OSError as error:
         raise cannot_write(target.with_suffix(".json"), error) from error
     return sha256
+
+
+def _check_note(note: Path) -> None:
+    """The note of a split may take the place of such a note, never that of somebody's own file."""
+    try:
+        content = note.read_bytes()
+    except OSError:  # most often there is none
+        return
+    if content.strip() and not _is_note(content):
+        raise DataError(f"{note} is there and is no note of a split. Choose another name with --out.")
+
+
+def _is_note(content: bytes) -> bool:
+    try:
+        found = json.loads(content)
+    except ValueError:
+        return False
+    return isinstance(found, dict) and "sha256" in found
 
 
 def read_split(source: Path) -> Split:

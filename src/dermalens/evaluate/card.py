@@ -207,6 +207,7 @@ def _equipment(manifest: Manifest) -> list[str]:
 def _reproduction(manifest: Manifest, judged: Judged | None) -> tuple[str, ...]:
     return (
         *(f"train: `dermalens train {recipe}`, on the split with the hash above" for recipe in _recipes(manifest)),
+        "before that, where a recipe's `model.weights` is a checkpoint: the run that it is of, by its own recipe",
         f"export: `{_export_command(manifest)}`",
         *_equipment(manifest),
         f"evaluate: `{judged.command if judged else 'dermalens evaluate BUNDLE SPLIT --part test'}`",

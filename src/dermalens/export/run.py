@@ -50,6 +50,9 @@ VIEWS: Final[Mapping[int, tuple[View, ...]]] = {
 }
 """Test-time views by their number."""
 
+LARGEST_ROUNDING: Final = 0.05
+"""Largest change of a class probability by weights stored in fewer bits: what changes more is another network."""
+
 ONLY_MEMBER: Final = "model"
 """Its graph is `model.onnx`."""
 DEFAULT_POINT: Final = "sensitivity_95"
@@ -71,7 +74,7 @@ class ExportOptions:
     name: str | None = None
     """Of the bundle; None for that of the recipe."""
     bits: Bits = 32
-    """Of a stored weight. Parity is checked before rounding; what the rounding changes is in the provenance."""
+    """Of a stored weight. Parity is checked before rounding; what rounding changes has its own limit, and is noted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,16 +128,27 @@ def export_members(
         graphs = {file: with_stored_weights(graph, options.bits) for file, graph in graphs.items()}
         draft = _bundle(graphs, _draft(runs, graphs, joined, options))
         sessions = open_sessions(draft)
-        draft = _noted(draft, {ROUNDING_CHANGES[options.bits]: _rounding(whole, Classifier(draft, sessions), squares)})
+        change = _rounding(whole, Classifier(draft, sessions), squares, options.bits)
+        draft = _noted(draft, {ROUNDING_CHANGES[options.bits]: change})
     logits = logits_of(Classifier(draft, sessions), rows)
     update = calibrated_fields(draft.manifest, options.fitting, logits, truth_of(rows, draft.manifest.classes))
     return write_bundle(target, draft.manifest.model_copy(update=update), graphs), differences
 
 
-def _rounding(whole: Classifier, rounded: Classifier, squares: Squares) -> float:
-    """The largest change of a class probability, before calibration, by the rounding of the weights."""
+def _rounding(whole: Classifier, rounded: Classifier, squares: Squares, bits: int) -> float:
+    """The largest change of a class probability, before calibration, by the rounding of the weights.
+
+    Raises:
+        ExportError: it is above 0.05.
+    """
     before, after = (softmax(one.run(squares).logits.astype(np.float64), axis=1) for one in (whole, rounded))
-    return round(float(np.abs(after - before).max()), 6)
+    change = round(float(np.abs(after - before).max()), 6)
+    if not change <= LARGEST_ROUNDING:
+        raise ExportError(
+            f"Weights in {bits} bits change a class probability by {change:.2g}; at most {LARGEST_ROUNDING:g} is "
+            "allowed. No bundle was written. Store them in more bits: --half, or neither option."
+        )
+    return change
 
 
 def _noted(draft: Bundle, notes: Mapping[str, float]) -> Bundle:

@@ -57,6 +57,15 @@ BACKBONES: Final = {
 }
 
 
+_HUB_ERRORS: Final[tuple[type[Exception], ...]] = (
+    LocalEntryNotFoundError,
+    OfflineModeIsEnabled,
+    *(base for base in HfHubHTTPError.__mro__ if issubclass(base, Exception) and base not in (OSError, Exception)),
+)
+"""With those of the HTTP client below the hub, as of a proxy, which HfHubHTTPError derives from: requests, httpx or
+httpx2, as the version of the hub has it."""
+
+
 def find_backbone(name: str) -> Backbone:
     """Look a backbone up.
 
@@ -99,7 +108,7 @@ def _create(entry: Backbone, *, hub: bool, drop_path: float) -> nn.Module:
             global_pool="",
             drop_path_rate=drop_path if entry.drop_path else None,
         )
-    except (LocalEntryNotFoundError, OfflineModeIsEnabled, HfHubHTTPError) as error:
+    except _HUB_ERRORS as error:
         raise RecipeError(
             f"The weights of {entry.timm_name} cannot be had from the hub ({type(error).__name__}). "
             'Use model.weights = "package", a local file or "none".'

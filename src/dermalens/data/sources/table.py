@@ -13,7 +13,7 @@ from pathlib import Path
 
 from dermalens.core.errors import DataError, name_some
 from dermalens.data.check import Listing, check_ages
-from dermalens.data.files import image_ids, images_beside, what_is_in
+from dermalens.data.files import image_ids, images_beside, is_file, what_is_in
 from dermalens.data.index import Row
 from dermalens.data.tables import age_years, header_of, known, lesion_of, read_table
 
@@ -103,7 +103,7 @@ def _row(cell: Mapping[str, str], name: str, folder: Path, find: Callable[[str],
 def _file(given: str, folder: Path, files: Mapping[str, Path]) -> str:
     """`given` as a path, else as a file name or an image id among `files`; a path that is not there otherwise."""
     exact = folder / given
-    if not given or exact.is_file():
+    if not given or is_file(exact):
         return str(exact)
     found = files.get(given) or files.get(Path(given).stem)
     return str(found if found and found.name.startswith(given) else exact)
