@@ -1,4 +1,4 @@
-"""The client of the load benchmark counts what came back."""
+"""The load benchmark: its client counts what came back, and its peer runs what the packaged bundle runs."""
 
 from __future__ import annotations
 
@@ -11,6 +11,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from benchmarks.load_client import closed, open_ended, recovery
+from benchmarks.load_flask import create_app, networks_of
+from benchmarks.pictures import SMALL, jpeg
+from benchmarks.systems import graph_parameters
+from dermalens.core.bundlefile import read_bundle
+from dermalens.core.taxonomy import CLASSES
+from dermalens.predict.classifier import DEFAULT_BUNDLE
 
 BODY = b"\xff\xd8\xff"
 
@@ -61,3 +67,25 @@ def test_loads_are_added_up(url):
 
 def test_a_server_that_answers_has_recovered_at_once_and_one_that_is_away_has_not(url):
     assert asyncio.run(recovery(url, BODY, below_ms=2000)) < 1
+
+
+def test_the_peer_has_a_network_for_each_member_of_the_packaged_bundle_of_its_backbone():
+    bundle = read_bundle(DEFAULT_BUNDLE)
+    members = [graph_parameters(bundle.graphs[member.file]) for member in bundle.manifest.members]
+    networks = [sum(one.numel() for one in network.parameters()) for network in networks_of(bundle.manifest)]
+    assert len(networks) == len(members)
+    # Export folds the batch norms, 0.7 % of the parameters; two sizes of EfficientNet-Lite differ by 14 % or more.
+    assert networks == pytest.approx(members, rel=0.02)
+
+
+def test_the_peer_answers_with_a_probability_of_each_class():
+    answer = create_app().test_client().post("/", data=jpeg(*SMALL)).get_json()
+    assert set(answer) == set(CLASSES)
+    assert sum(answer.values()) == pytest.approx(1, abs=1e-5)
+
+
+def test_the_peer_is_not_made_where_two_members_had_one_recipe():
+    manifest = read_bundle(DEFAULT_BUNDLE).manifest
+    repeated = manifest.model_copy(update={"members": [*manifest.members, manifest.members[0]]})
+    with pytest.raises(ValueError, match="longer"):
+        networks_of(repeated)

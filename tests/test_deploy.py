@@ -37,6 +37,22 @@ def test_the_manifest_fits_the_schemas_of_kubernetes(name):
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
+def test_the_compose_file_fits_the_schema_of_compose():
+    command = [Path(sys.executable).parent / "check-jsonschema", "--builtin-schema", "vendor.compose-spec"]
+    checked = subprocess.run([*command, DEPLOY / "compose.yaml"], capture_output=True, text=True)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_the_compose_file_declares_all_that_its_services_use():
+    content = documents("compose.yaml")[0]
+    for service in content["services"].values():
+        mounted = [volume.partition(":")[0] for volume in service.get("volumes", [])]
+        assert set(mounted) <= set(content["volumes"])
+        assert set(service.get("secrets", [])) <= set(content["secrets"])
+        assert set(service["networks"]) <= set(content["networks"])
+        assert set(service.get("depends_on", {})) <= set(content["services"])
+
+
 def test_the_image_is_made_of_files_that_exist():
     copied = re.findall(r"^COPY (?!--from)(.+)$", (DEPLOY / "Dockerfile").read_text(), re.MULTILINE)
     sources = [source for line in copied for source in line.split()[:-1]]

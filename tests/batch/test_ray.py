@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import shutil
 import sys
 from contextlib import nullcontext
 from dataclasses import replace
@@ -11,10 +13,10 @@ from functools import partial
 import pytest
 
 from dermalens.batch.errors import BatchError
-from dermalens.batch.ray_engine import score_with_ray
+from dermalens.batch.ray_engine import MEMORY_MONITOR, _grouped, score_with_ray
 from dermalens.batch.run import finish
 from dermalens.core.errors import MissingExtraError
-from tests.batch.drawn import DiesAlways, ready, score, shards
+from tests.batch.drawn import DiesAlways, DiesAtOnce, KillsItsOwner, KillsThreeOwners, ready, score, shards
 
 ray = pytest.importorskip("ray")
 
@@ -53,12 +55,57 @@ def test_ray_data_says_nothing_across_the_bar(cluster, bundle, images, tmp_path,
     assert capfd.readouterr().err == ""
 
 
-def test_an_image_that_kills_every_actor_ends_the_run_with_one_line(cluster, bundle, images, tmp_path):
+def test_an_image_that_kills_every_process_is_found_as_by_the_local_engine(cluster, bundle, images, tmp_path):
+    score(bundle, images, tmp_path / "local", workers=1, scorer=DiesAlways)
     run = ready(bundle, images, tmp_path / "out")
     run = replace(run, work=replace(run.work, scorer=DiesAlways))
+    finish(run, partial(score_with_ray, workers=1))
+    assert run.tally.errors == 2
+    assert shards(tmp_path / "out") == shards(tmp_path / "local")
+
+
+def test_a_process_that_cannot_load_the_bundle_ends_the_run_with_its_line(cluster, bundle, images, tmp_path):
+    run = ready(bundle, images, tmp_path / "out")
+    run = replace(run, work=replace(run.work, scorer=DiesAtOnce))
+    with pytest.raises(
+        BatchError, match=r"Ray gave up: .*was killed \(signal 9\) while it loaded the bundle; .*memory"
+    ):
+        finish(run, partial(score_with_ray, workers=1))
+
+
+def test_a_run_survives_more_lost_actors_than_a_task_may_lose(cluster, bundle, images, tmp_path):
+    folder = shutil.copytree(bundle, tmp_path / "bundle")
+    score(bundle, images, tmp_path / "local")
+    run = ready(str(folder), images, tmp_path / "out")
+    run = replace(run, work=replace(run.work, scorer=KillsThreeOwners))
+    finish(run, partial(score_with_ray, workers=1))
+    assert len(list(folder.glob("killed-*"))) == 3
+    assert shards(tmp_path / "out") == shards(tmp_path / "local")
+
+
+def test_a_task_at_which_actors_are_lost_again_and_again_ends_the_run_with_one_line(cluster, bundle, images, tmp_path):
+    run = ready(bundle, images, tmp_path / "out")
+    run = replace(run, work=replace(run.work, scorer=KillsItsOwner))
     with pytest.raises(BatchError, match="Ray gave up: .*--engine local goes on from there") as raised:
         finish(run, partial(score_with_ray, workers=1))
     assert "\n" not in str(raised.value)
+
+
+def test_where_a_run_starts_ray_the_system_and_not_ray_ends_what_takes_too_much_memory(
+    bundle, images, tmp_path, monkeypatch
+):
+    seen = []
+
+    def refuse(**_):
+        seen.append(os.environ[MEMORY_MONITOR])
+        raise ConnectionError("no Ray")
+
+    monkeypatch.delenv(MEMORY_MONITOR, raising=False)
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", refuse)
+    with pytest.raises(BatchError, match="Ray cannot be started or reached: no Ray"):
+        finish(ready(bundle, images, tmp_path / "out"), partial(score_with_ray, workers=1))
+    assert seen == ["0"]
 
 
 def test_what_to_do_after_ray_gave_up_on_a_gpu_is_what_such_a_run_can_do(bundle, images, tmp_path, monkeypatch):
@@ -80,6 +127,12 @@ def test_a_bundle_that_has_changed_ends_the_run_with_its_line(cluster, bundle, i
     run = replace(run, work=replace(run.work, options=replace(run.work.options, bundle_sha256="0" * 64)))
     with pytest.raises(BatchError, match="Ray gave up: .*The bundle has changed: SHA-256"):
         finish(run, partial(score_with_ray, workers=1))
+
+
+def test_ray_is_handed_some_tasks_at_once_and_none_is_lost(monkeypatch):
+    monkeypatch.setattr("dermalens.batch.ray_engine.GROUP", 5)
+    groups = list(_grouped(iter([["a", "b"], ["c", "d", "e"], ["f"] * 7, ["g"]])))
+    assert groups == [[["a", "b"], ["c", "d", "e"]], [["f"] * 7], [["g"]]]
 
 
 def test_without_ray_the_line_to_type_is_given(monkeypatch, bundle, images, tmp_path):

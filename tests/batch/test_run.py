@@ -20,7 +20,6 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from dermalens.batch import workers
 from dermalens.batch.errors import BatchError
-from dermalens.batch.gpu import answers_together
 from dermalens.batch.manifest import keys_of
 from dermalens.batch.output import LocalFolder, held, open_output
 from dermalens.batch.run import allowed_errors, finish
@@ -29,7 +28,6 @@ from dermalens.batch.spark import make_predict_fn, spark_columns
 from dermalens.batch.workers import score_locally
 from dermalens.core.bundle import Calibration
 from dermalens.core.errors import DermaLensError, ImageError
-from dermalens.predict.classifier import Asked
 from tests.batch.drawn import (
     COUNT,
     DiesAlways,
@@ -39,6 +37,7 @@ from tests.batch.drawn import (
     FailsAtOne,
     LacksAPackage,
     ready,
+    rows_of,
     score,
     shards,
 )
@@ -51,10 +50,6 @@ def whole(bundle, images, tmp_path_factory):
     out = tmp_path_factory.mktemp("whole") / "out"
     score(bundle, images, out)
     return out
-
-
-def rows_of(out):
-    return [row for path in sorted(out.glob("part-*.parquet")) for row in pq.read_table(path).to_pylist()]
 
 
 def test_every_row_is_the_answer_of_the_python_api(whole, classifier):
@@ -526,16 +521,3 @@ def test_the_function_for_spark_makes_columns_of_paths(whole, bundle, images, cl
     assert list(columns) == [name for name, _ in spark_columns(classifier.manifest.classes)]
     assert columns["path"].tolist() == expected["path"]
     assert columns["nv"].tolist() == expected["nv"]
-
-
-def test_images_that_go_together_get_the_answers_that_they_get_alone(images, classifier):
-    asked = Asked(classifier.operating_point())
-    paths = sorted(images.glob("[0-9bp]*.png"))
-    decoded = [(str(path), classifier.read(path.read_bytes(), asked)) for path in paths]
-    together = list(answers_together(classifier, decoded, asked))
-    assert [one.as_dict() for one in together] == [classifier.predict(path).as_dict() for path in paths]
-
-
-def test_a_gpu_that_is_not_there_is_one_line(bundle, images, tmp_path):
-    with pytest.raises(BatchError, match="ONNX Runtime has no GPU here"):
-        ready(bundle, images, tmp_path / "out", gpu=True)

@@ -33,6 +33,13 @@ def fresh_database(kind: str, folder: Path) -> Iterator[str]:
         run_on_postgresql(f"DROP SCHEMA {name} CASCADE")
 
 
+def reading_only(url: str) -> str:
+    """The URL of the same database of PostgreSQL, whose transactions are read-only, as those of a standby are."""
+    place = make_url(url)
+    options = f"{place.query['options']} -cdefault_transaction_read_only=on"
+    return place.update_query_dict({"options": options}).render_as_string(hide_password=False)
+
+
 def run_on_postgresql(statement: str) -> None:
     """One statement on a connection of its own."""
     engine = create_engine(POSTGRESQL, poolclass=NullPool, connect_args={"connect_timeout": 3})

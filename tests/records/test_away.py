@@ -6,13 +6,15 @@ import os
 import resource
 import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from sqlalchemy import make_url, text
+from sqlalchemy import event, make_url, text
 
 from dermalens.records import audit, cases
 from dermalens.records.cases import Wanted, keep
@@ -22,7 +24,7 @@ from dermalens.records.jobs import add_job
 from dermalens.records.keys import check_key, create_key
 from dermalens.records.retention import sweep
 from dermalens.records.store import check, close, connect, open_records, opened
-from tests.records.databases import fresh_database, run_on_postgresql
+from tests.records.databases import fresh_database, reading_only, run_on_postgresql
 from tests.records.made_case import OWNER, drawn, files, new_case
 
 ROOT = Path(__file__).parents[2]
@@ -174,6 +176,48 @@ def test_a_limit_on_files_is_said_and_nothing_half_is_left(tmp_path):
         sweep(records, age_seconds=0)
         assert len(files(records)) == 2
         keep(records, OWNER, new_case())
+
+
+def test_a_database_of_postgresql_that_can_only_be_read_is_said(on_postgresql, tmp_path):
+    check(on_postgresql)
+    url = on_postgresql.engine.url.render_as_string(hide_password=False)
+    with opened(reading_only(url), tmp_path / "record") as records:
+        for call in (lambda: check(records), lambda: keep(records, OWNER, new_case())):
+            with pytest.raises(RecordsError, match="can only be read"):
+                call()
+
+
+def test_a_file_of_sqlite_that_can_only_be_read_is_said(on_sqlite, tmp_path):
+    check(on_sqlite)
+    file = f"file:{on_sqlite.engine.url.database}?mode=ro"
+    records = connect(on_sqlite.engine.url.render_as_string(), tmp_path / "record")
+    event.listen(records.engine, "do_connect", lambda *_: sqlite3.connect(file, uri=True))  # root may write any file
+    for call in (lambda: check(records), lambda: keep(records, OWNER, new_case())):
+        with pytest.raises(RecordsError, match="can only be read"):
+            call()
+    close(records)
+
+
+def test_a_writer_at_work_is_no_fault_and_the_check_leaves_nothing(records):
+    keep(records, OWNER, new_case())
+    before = state_of(records)
+    with ThreadPoolExecutor(1) as threads:
+        with records.writing():
+            checked = threads.submit(check, records)
+            time.sleep(0.3)  # SQLite lets the check wait; PostgreSQL has answered by now
+            assert checked.done() is (records.engine.dialect.name == "postgresql")
+        checked.result()
+    assert state_of(records) == before
+    keep(records, OWNER, new_case())
+
+
+def state_of(records):
+    """When the files of SQLite were last written; of PostgreSQL, which transaction wrote the row of the schema."""
+    if records.engine.dialect.name == "sqlite":
+        file = Path(records.engine.url.database)
+        return [path.stat().st_mtime_ns for path in (file, file.with_name(f"{file.name}-wal"))]
+    with records.reading() as session:
+        return session.execute(text("SELECT xmin, xmax, ctid FROM dermalens_schema")).all()
 
 
 def _mount(folder: Path) -> bool:

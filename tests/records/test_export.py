@@ -6,8 +6,11 @@ import json
 import zipfile
 from datetime import date
 
+import pytest
+
 from dermalens.records import cases
 from dermalens.records.cases import keep
+from dermalens.records.errors import Stopped
 from dermalens.records.export import export_json, export_zip
 from dermalens.records.feedback import add_feedback
 from tests.records.made_case import OWNER, drawn, new_case
@@ -51,6 +54,18 @@ def test_the_zip_has_each_image_once_under_the_name_in_the_document(records):
         assert sorted(names) == sorted({"cases.json", *(case["image"] for case in document["cases"])})
         assert len(names) == 3
         assert archive.read(document["cases"][0]["image"]) == cases.image_of(records, OWNER, kept[-1].id)
+
+
+@pytest.mark.parametrize("asked", range(6))  # once for each image, and once for what is said of it
+def test_a_zip_that_is_stopped_says_that_it_is_not_complete(records, asked):
+    for code in ("mel", "nv", "bcc"):
+        keep(records, OWNER, new_case(image=drawn(code)))
+    left = iter(range(asked))
+    stream = io.BytesIO()
+    with pytest.raises(Stopped, match="not complete"):
+        export_zip(records, OWNER, stream, is_stopped=lambda: next(left, None) is None)
+    with zipfile.ZipFile(stream) as archive:
+        assert len([name for name in archive.namelist() if name.endswith(".png")]) == min(asked, 3)
 
 
 def test_an_image_that_is_damaged_is_left_out_and_the_document_says_so(on_sqlite):

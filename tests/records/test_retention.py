@@ -52,6 +52,50 @@ def test_purge_of_more_than_one_batch_deletes_all(on_sqlite, monkeypatch):
     assert files(on_sqlite) == set()
 
 
+def after(count):
+    """Says that it is to stop when it has been asked that often."""
+    left = iter(range(count))
+    return lambda: next(left, None) is None
+
+
+@pytest.mark.parametrize("asked", range(4))
+def test_a_purge_that_is_stopped_leaves_a_whole_record_and_goes_on_next_time(records, monkeypatch, asked):
+    monkeypatch.setattr("dermalens.records.retention._BATCH", 2)
+    for code in ("mel", "nv", "bcc", "df", "vasc"):
+        keep(records, OWNER, new_case(image=drawn(code)))
+    purged = purge(records, days=1, now=later(days=2), is_stopped=after(asked))
+    left = cases.search(records, OWNER, Wanted()).cases
+    assert (purged, len(left)) == (min(2 * asked, 5), 5 - purged)
+    assert files(records) == {f"{case.image_sha256}.png" for case in left}
+    assert audit.verify(records).count == 5 + purged
+    assert purge(records, days=1, now=later(days=2)) == len(left)
+    assert files(records) == set()
+
+
+def test_a_purge_that_is_stopped_after_the_cases_leaves_the_jobs(on_sqlite):
+    keep(on_sqlite, OWNER, new_case())
+    job = add_job(on_sqlite, OWNER, [("a", b"a")], {})
+    finish_item(on_sqlite, job.id, 0, answer={})
+    assert [purge(on_sqlite, days=1, now=later(days=2), is_stopped=after(asked)) for asked in (2, 0, 2)] == [1, 0, 1]
+
+
+@pytest.mark.parametrize("asked", range(0, 18, 3))
+def test_a_janitor_who_is_stopped_leaves_the_rest_for_the_next_round(records, asked):
+    case = keep(records, OWNER, new_case())
+    sweep(records)
+    for code in ("nv", "bcc", "df"):
+        records.images.put(only_pixels(drawn(code)))
+        (records.images.temporary / code).touch()
+        (records.spool / f"{code}-0").touch()
+    swept = sweep(records, age_seconds=0, is_stopped=after(asked))
+    removed = swept.temporary + swept.orphans + swept.spooled
+    assert len(files(records)) == 10 - removed
+    assert removed <= asked
+    rest = sweep(records, age_seconds=0)
+    assert removed + rest.temporary + rest.orphans + rest.spooled == 9
+    assert cases.image_of(records, OWNER, case.id)
+
+
 @pytest.mark.parametrize("days", [-1, 0, MOST_DAYS + 1, 10**9])
 def test_a_retention_of_no_days_or_of_more_than_there_are_is_refused(records, days):
     keep(records, OWNER, new_case())

@@ -192,15 +192,38 @@ def test_a_key_seen_lately_is_taken_while_the_database_is_away(guarded, mel, mon
     _, known = key_of(guarded)
     _, unknown = key_of(guarded)
     assert guarded.get("/v1/model", headers=known).status_code == 200
-
-    def away(*_):
-        raise RecordsError("The database cannot be used: it is away.")
-
     monkeypatch.setattr("dermalens.records.keys.check_key", away)
     assert guarded.post(PATH, files={"image": mel}, headers=known).status_code == 200
     refused = guarded.get("/v1/model", headers=unknown)
     assert problem_of(refused) == (503, "records-unavailable")
     assert int(refused.headers["retry-after"]) >= 1
+
+
+def away(*_):
+    raise RecordsError("The database cannot be used: it is away.")
+
+
+@pytest.mark.parametrize("has_key", [False, True])
+def test_whether_there_are_keys_is_known_from_the_start(client_with, service_with, mel, monkeypatch, has_key):
+    if has_key:
+        create_key(service_with().records, name="test", scopes=ALL)
+    client = client_with()
+    monkeypatch.setattr("dermalens.records.keys.keys", away)
+    assert client.post(PATH, files={"image": mel}).status_code == (401 if has_key else 200)
+
+
+def test_a_first_key_counts_at_once_although_there_was_none_at_the_start(client_with):
+    client = client_with()
+    key_of(client)
+    assert problem_of(client.get("/v1/model")) == (401, "unauthenticated")
+
+
+def test_a_database_that_is_away_at_the_start_is_asked_again_by_each_request(client_with, monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setattr("dermalens.records.keys.keys", away)
+        client = client_with()
+        assert problem_of(client.get("/v1/model")) == (503, "records-unavailable")
+    assert client.get("/v1/model").status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -25,10 +25,11 @@ from dermalens.records.store import opened
 from dermalens.records.tables import CaseRow
 from dermalens.serve.app import create_app
 from dermalens.serve.logs import make_logger
-from tests.records.databases import DATABASES, POSTGRESQL, fresh_database
+from tests.records.databases import DATABASES, POSTGRESQL, fresh_database, reading_only
 from tests.records.made_case import OWNER, new_case
 from tests.serve.conftest import ADDRESS
 from tests.serve.faulty import fill, small_disk, way_to
+from tests.serve.test_predictions import problem_of
 
 PATH = "/v1/predictions"
 KEEP = {"keep": "1"}
@@ -164,6 +165,24 @@ def test_without_its_database_images_are_answered_and_all_recovers_by_itself(way
     assert client.post(PATH, files={"image": mel}, data=KEEP).json()["id"]
     assert client.get(f"{PATH}/{first}").status_code == 200
     assert client.get("/history", headers=HTML).status_code == 200
+
+
+def test_a_database_that_goes_away_before_the_first_request_keeps_no_image_from_its_answer(way, client_with, mel):
+    client = client_with(database_url=way.url)
+    way.proxy.cut()
+    assert client.post(PATH, files={"image": mel}).status_code == 200
+
+
+def test_a_database_that_can_only_be_read_turns_the_readiness_and_nothing_else(tmp_path, client_with, mel):
+    with fresh_database("postgresql", tmp_path) as url:
+        with opened(url, tmp_path / "data"):
+            pass  # it has its tables
+        client = client_with(database_url=reading_only(url))
+        refused = client.get("/readyz")
+        assert problem_of(refused) == (503, "records-unavailable")
+        assert "can only be read" in refused.json()["detail"]
+        answered = client.post(PATH, files={"image": mel}, data=KEEP)
+        assert_not_kept(answered.status_code, answered.json(), "The database can only be read")
 
 
 def test_a_database_that_only_falls_silent_holds_nothing_up_for_long(way, client_with, mel, monkeypatch):

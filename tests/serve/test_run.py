@@ -9,19 +9,27 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
+from sqlalchemy import func, insert, select
 
 from dermalens.core.errors import DermaLensError
+from dermalens.records import audit
 from dermalens.records.keys import create_key
 from dermalens.records.store import opened
+from dermalens.records.tables import CaseRow, ConsentRow
 from dermalens.serve.run import serve
 from dermalens.serve.settings import read_settings
+from tests.records.made_case import OWNER, answer
 
 ROOT = Path(__file__).parents[2]
 PATH = "/v1/predictions"
 IMAGE = {"Content-Type": "image/png"}
+MANY = 3000
+"""Old cases: to purge them all takes some seconds."""
 
 
 def head(length: str) -> bytes:
@@ -99,6 +107,36 @@ def test_sigterm_loses_no_accepted_request_and_exits_with_0(process_with, mel):
     assert code == 0
     assert time.monotonic() - began < 15
     assert "Traceback" not in rest
+
+
+def test_sigterm_does_not_wait_until_all_old_cases_are_purged(process_with, tmp_path):
+    url = read_settings(data_folder=tmp_path).database_url
+    with opened(url, tmp_path) as records:
+        keep_old(records, MANY)
+        process = process_with(retention_days=1)
+        until = time.monotonic() + 20
+        while count_of(records) == MANY:
+            assert time.monotonic() < until
+            time.sleep(0.02)
+        code, rest = process.stop()
+        left = count_of(records)
+        assert (code, "Traceback" in rest, left > 0) == (0, False, True)
+        assert audit.verify(records).count == MANY - left
+
+
+def count_of(records):
+    with records.reading() as session:
+        return session.scalar(select(func.count(CaseRow.id)))
+
+
+def keep_old(records, count):
+    """Cases of two days ago, whose images are gone."""
+    ids, old = [uuid4().hex for _ in range(count)], datetime.now(UTC) - timedelta(days=2)
+    case = {"owner": OWNER, "created": old, "decision": "refer", "diagnosis": "mel", "answer": answer()}
+    case |= {"sex": "unknown", "site": "", "note": "", "embedding": b""}
+    with records.writing() as session:
+        session.execute(insert(CaseRow), [{"id": one, "image_sha256": one * 2, **case} for one in ids])
+        session.execute(insert(ConsentRow), [{"case_id": one, "sentence": "Yes.", "given": old} for one in ids])
 
 
 def test_a_client_that_goes_away_is_dropped_before_its_image_is_looked_at(process_with, mel):

@@ -11,10 +11,13 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def ahead(work: Callable[[Item], Result], items: Iterable[Item], *, threads: int) -> Iterator[Result]:
-    """`work` of each item in order, at most one more than `threads` of them worked on before they are asked for.
+def ahead(
+    work: Callable[[Item], Result], items: Iterable[Item], *, threads: int, kept: int | None = None
+) -> Iterator[Result]:
+    """`work` of each item in order, at most one more than `kept` of them worked on before they are asked for.
 
-    With no thread each is worked on when it is asked for.
+    As many are kept as there are `threads` unless a number is given. With no thread each is worked on when it is asked
+    for.
     """
     if not threads:
         yield from map(work, items)
@@ -24,7 +27,7 @@ def ahead(work: Callable[[Item], Result], items: Iterable[Item], *, threads: int
         try:
             for item in items:
                 waiting.append(pool.submit(work, item))
-                if len(waiting) > threads:
+                if len(waiting) > (kept or threads):
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import onnxruntime
 
 from dermalens.batch.errors import BatchError
 from dermalens.core.image import Decoded
+from dermalens.core.spec import PreprocessSpec
 from dermalens.predict.classifier import Asked, Classifier
 from dermalens.predict.prediction import Prediction, Seen
 from dermalens.predict.quality import assess
@@ -19,8 +19,20 @@ from dermalens.predict.session import OnnxSession
 from dermalens.transforms.preprocess import SquarePixels, preprocess
 
 CUDA: Final = "CUDAExecutionProvider"
-THREADS: Final = 8
-"""That cut and judge squares while the GPU waits for none."""
+CUDA_OPTIONS: Final = {"use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"}
+"""Full float32, and algorithms chosen by the shapes and not by timing, which may choose others in the next process.
+
+"DEFAULT" would be slow: from version 1.20 on ONNX Runtime takes cuDNN's fallback for it, with a warning.
+"""
+TOGETHER: Final = 64
+"""Squares in one run of the members, never fewer: algorithms depend on their number."""
+
+
+class Cut(NamedTuple):
+    """A picture that is ready for the members, and what is known of it before they see it."""
+
+    square: SquarePixels
+    seen: Seen
 
 
 def check_gpu() -> None:
@@ -49,29 +61,28 @@ def on_gpu(classifier: Classifier) -> Classifier:
 
 
 def _open(name: str, graph: bytes) -> OnnxSession:
-    session = onnxruntime.InferenceSession(graph, providers=[CUDA])
+    options = onnxruntime.SessionOptions()
+    options.use_deterministic_compute = True
+    session = onnxruntime.InferenceSession(graph, options, providers=[(CUDA, CUDA_OPTIONS)])
     if CUDA not in session.get_providers():  # ONNX Runtime goes on with the CPU when CUDA does not start
         raise BatchError("ONNX Runtime cannot use the GPU here. Check the driver and CUDA, or leave --gpus out.")
     return OnnxSession(name, session)
 
 
-def answers_together(
-    classifier: Classifier, pictures: Sequence[tuple[str, Decoded]], asked: Asked
-) -> Iterator[Prediction]:
-    """What `Classifier.answer` says of each picture (with its name), all of them in one run of the members."""
-    if not pictures:
-        return
-    spec = classifier.manifest.preprocess
-    with ThreadPoolExecutor(THREADS) as pool:
-        squares = list(pool.map(lambda pair: preprocess(pair[1].picture, spec), pictures))
-        seen = list(pool.map(_seen, pictures, squares))
-    outputs = classifier.run(np.stack(squares))
-    judged = classifier.gate.judge(outputs.embedding) if classifier.gate else [None] * len(seen)
-    for logits, gate, one in zip(outputs.logits, judged, seen, strict=True):
-        yield classifier.decided(logits, replace(one, lesion_image=gate), asked)
-
-
-def _seen(pair: tuple[str, Decoded], square: SquarePixels) -> Seen:
-    name, decoded = pair
+def cut(name: str, decoded: Decoded, spec: PreprocessSpec) -> Cut:
+    """The square of a picture and how good it is; threads do this while the GPU runs."""
+    square = preprocess(decoded.picture, spec)
     side = min(decoded.original_size)
-    return Seen(name, assess(square, (side, side)), decoded.notes)
+    return Cut(square, Seen(name, assess(square, (side, side)), decoded.notes))
+
+
+def answers_together(classifier: Classifier, cuts: Sequence[Cut], asked: Asked) -> Iterator[Prediction]:
+    """What `Classifier.answer` says of each picture, all of them, `TOGETHER` at most, in one run of the members."""
+    if not cuts:
+        return
+    squares = np.zeros((TOGETHER, *cuts[0].square.shape), dtype=np.uint8)
+    squares[: len(cuts)] = [one.square for one in cuts]
+    outputs = classifier.run(squares)
+    judged = classifier.gate.judge(outputs.embedding[: len(cuts)]) if classifier.gate else [None] * len(cuts)
+    for logits, gate, one in zip(outputs.logits[: len(cuts)], judged, cuts, strict=True):
+        yield classifier.decided(logits, replace(one.seen, lesion_image=gate), asked)

@@ -12,10 +12,12 @@ import json
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from dermalens.batch.errors import BatchError
 from dermalens.batch.storage import reason_of
+
+Item = TypeVar("Item")
 
 SORTED_IN_MEMORY: Final = 200_000
 """Keys; of 100 characters each about 30 MB. Ten million make 50 files that are merged."""
@@ -37,13 +39,13 @@ def from_lines(content: bytes) -> list[str]:
     return [json.loads(line) for line in content.splitlines()]
 
 
-def chunked(keys: Iterable[str], size: int) -> Iterator[list[str]]:
-    """The keys in lists of `size`, the last one shorter.
+def chunked(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """The items, such as keys, in lists of `size`, the last one shorter.
 
     >>> list(chunked("abcde", 2))
     [['a', 'b'], ['c', 'd'], ['e']]
     """
-    rest = iter(keys)
+    rest = iter(items)
     while chunk := list(itertools.islice(rest, size)):
         yield chunk
 

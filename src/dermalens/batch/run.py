@@ -10,16 +10,14 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
-
 from dermalens import __version__
 from dermalens.batch.errors import BatchError
 from dermalens.batch.listing import Source, find_source
 from dermalens.batch.manifest import Format, Manifest, Plan, begin_or_resume, keys_of
 from dermalens.batch.output import LocalFolder, Output
-from dermalens.batch.scorer import Options, Rows, printable
+from dermalens.batch.scorer import Options, Rows, joined, printable
 from dermalens.batch.shards import COUNTED, Tally, count_shard, shard_bytes
-from dermalens.batch.storage import reason_of
+from dermalens.batch.storage import STORAGE_ADVICE, reason_of
 from dermalens.batch.worker import Work
 from dermalens.predict.classifier import Asked, load
 from dermalens.predict.prevalence import base_prevalence
@@ -29,8 +27,8 @@ TIMINGS_EVERY_SECONDS: Final = 20.0
 """An object store writes a file anew for each line."""
 
 Pieces = Generator[Rows, None, None]
-Engine = Callable[[Iterator[str], Work], Pieces]
-"""Rows of keys, in their order, in pieces of any length."""
+Engine = Callable[[Iterator[list[str]], Work], Pieces]
+"""Rows of the keys of shard after shard, in their order, in pieces of any length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,18 +83,20 @@ def finish(
     """Write the shards that are missing; `advance` is called with the number of images whenever some are scored.
 
     Raises:
-        BatchError: more errors than allowed, or the output cannot be written; finished shards stay.
+        BatchError: more errors than allowed, the storage gives none of the images of a shard, or the output cannot be
+            written; finished shards stay.
     """
     patience = Patience(run, max_errors)
     if not run.unfinished:
         return
     timings = Timings(run.output)
-    keys = (key for number in run.unfinished for key in keys_of(run.output, number, run.digests[number]))
+    lists = (keys_of(run.output, number, run.digests[number]) for number in run.unfinished)
     try:
-        with closing(_watched(engine(keys, run.work), patience, advance)) as pieces:
+        with closing(_watched(engine(lists, run.work), patience, advance)) as pieces:
             shards = _shards(pieces, [run.manifest.images_in(number) for number in run.unfinished])
             for number, rows in zip(run.unfinished, shards, strict=True):
                 name = run.manifest.shard_name(number)
+                _refuse_unread(run, name, rows)
                 run.output.write(name, shard_bytes(rows, run.manifest, run.work.classes))
                 run.tally.count(*(rows[column] for column in COUNTED))
                 timings.add(name, len(rows["path"]))
@@ -217,6 +217,20 @@ def _planned(wanted: Wanted, source: Source) -> tuple[Work, Plan, list[str]]:
     return work, plan, list(classifier.manifest.limits)
 
 
+def _refuse_unread(run: Run, name: str, rows: Rows) -> None:
+    """Of a shard that would count as finished, and that no run would make again.
+
+    Raises:
+        BatchError: the storage gave none of its images.
+    """
+    if all(str(error).endswith(STORAGE_ADVICE) for error in rows["error"]):
+        raise BatchError(
+            f"Stopped before {name}: the storage gives none of its images, {len(rows['path']):,} in number. "
+            f"{rows['path'][0]} {rows['error'][0]} Finished shards stay in {run.output.name}; the same command goes on "
+            "from there."
+        )
+
+
 def _watched(pieces: Pieces, patience: Patience, advance: Callable[[int], None]) -> Pieces:
     with closing(pieces):  # the processes of the engine end here
         for rows in pieces:
@@ -233,7 +247,7 @@ def _shards(pieces: Iterator[Rows], sizes: list[int]) -> Iterator[Rows]:
         while count < size:
             held.append(next(pieces))
             count += len(held[-1]["path"])
-        together = {name: np.concatenate([piece[name] for piece in held]) for name in held[0]}
+        together = joined(held)
         yield {name: values[:size] for name, values in together.items()}
         held = [{name: values[size:] for name, values in together.items()}]
         count -= size

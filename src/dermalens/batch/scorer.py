@@ -20,6 +20,8 @@ from numpy.typing import NDArray
 
 from dermalens.batch.ahead import ahead
 from dermalens.batch.errors import BatchError
+from dermalens.batch.gpu import TOGETHER, Cut, answers_together, cut, on_gpu
+from dermalens.batch.keys import chunked
 from dermalens.batch.storage import is_url, located, read_image
 from dermalens.core.errors import ImageError
 from dermalens.core.image import Decoded
@@ -34,8 +36,9 @@ AFTER: Final = ("decision", "quality", "error")
 """Columns of text after them."""
 NUMBERS: Final = ("malignant_probability", "lesion_image")
 
-BUCKET_READERS: Final = 8
-"""Requests under way in a worker: one takes some 50 ms, an image some 20 to 40 ms on one core."""
+READERS: Final = 8
+"""Requests to a bucket under way in a worker: one takes some 50 ms, an image some 20 to 40 ms on one core. For a GPU as
+many threads read and cut."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +87,6 @@ class Scorer:
         self._asked = Asked(self._classifier.operating_point(options.operating_point), options.prevalence)
         self._classifier.check(self._asked)
         if options.gpu:
-            from dermalens.batch.gpu import on_gpu
-
             self._classifier = on_gpu(self._classifier)
 
     def __call__(self, batch: Mapping[str, NDArray[Any]]) -> Rows:
@@ -99,16 +100,18 @@ class Scorer:
             return self._columns(list(self._rows(keys)))
 
     def _rows(self, keys: Sequence[str]) -> Iterator[tuple[Image, Prediction | None]]:
-        images = ahead(self._open, keys, threads=self._readers(keys))
-        if not self._options.gpu:
-            yield from ((replace(image, decoded=None), self._answered(image)) for image in images)
+        if self._options.gpu:
+            yield from self._together(keys)
             return
-        from dermalens.batch.gpu import answers_together
+        images = ahead(self._open, keys, threads=self._readers(keys))
+        yield from ((replace(image, decoded=None), self._answered(image)) for image in images)
 
-        opened = list(images)
-        good = [(image.key, image.decoded) for image in opened if image.decoded]
-        answers = iter(answers_together(self._classifier, good, self._asked))
-        yield from ((image, next(answers) if image.decoded else None) for image in opened)
+    def _together(self, keys: Sequence[str]) -> Iterator[tuple[Image, Prediction | None]]:
+        """On a GPU: the next images are read and cut while it runs."""
+        opened = ahead(self._open_and_cut, keys, threads=READERS, kept=TOGETHER)
+        for group in chunked(opened, TOGETHER):
+            answers = answers_together(self._classifier, [square for _, square in group if square], self._asked)
+            yield from ((image, next(answers) if square else None) for image, square in group)
 
     def _readers(self, keys: Sequence[str]) -> int:
         """Threads that read ahead: none for files here, several where a read is a wait.
@@ -117,7 +120,7 @@ class Scorer:
         without, on a busy machine. benchmarks/reader_thread.py measures this and the rates.
         """
         remote = any(is_url(located(key, self._options.base)) for key in keys)
-        return BUCKET_READERS if remote or self._options.gpu else 0
+        return READERS if remote else 0
 
     def _open(self, key: str) -> Image:
         sha256 = ""
@@ -127,6 +130,13 @@ class Scorer:
             return Image(key, sha256, self._classifier.read(data, self._asked))
         except ImageError as error:
             return Image(key, sha256, error=_without_path(str(error), key, self._options.base))
+
+    def _open_and_cut(self, key: str) -> tuple[Image, Cut | None]:
+        image = self._open(key)
+        if image.decoded is None:
+            return image, None
+        square = cut(printable(key), image.decoded, self._classifier.manifest.preprocess)
+        return replace(image, decoded=None), square
 
     def _answered(self, image: Image) -> Prediction | None:
         if image.decoded is None:
@@ -150,6 +160,11 @@ class Scorer:
             "lesion_image": _numbers([gate.score if gate else None for gate in gates]),
             "error": _texts([image.error for image, _ in rows]),
         }
+
+
+def joined(pieces: Sequence[Rows]) -> Rows:
+    """The rows of all pieces, one after the other."""
+    return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
 
 
 def failed_rows(keys: Sequence[str], classes: Sequence[str], bundle_sha256: str, error: str) -> Rows:

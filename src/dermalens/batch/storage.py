@@ -36,6 +36,9 @@ _DAMAGED: Final = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, N
 ARCHIVES: Final = {"zip": (0, b"PK\x03\x04"), "tar": (257, b"ustar")}
 """fsspec's scheme for an archive, which it wants behind two colons, and what stands where in it."""
 
+STORAGE_ADVICE: Final = "Check the access to the storage."
+"""What the error of an image ends with that the storage does not give; any other is due to its name or its bytes."""
+
 _CHAINS: Final = frozenset("blockcache cached dir filecache libarchive reference simplecache tar zip".split())
 """Schemes of what lies in other storage, which their URLs name behind two colons; elsewhere `::` is part of a name."""
 
@@ -65,8 +68,12 @@ def split_chain(url: str) -> tuple[str, str, str]:
 
 def storage_failures() -> tuple[type[BaseException], ...]:
     """What a file system raises when it cannot do something; of the packages that are loaded, none is imported."""
+    return (OSError, ValueError, *_DAMAGED, *_foreign_failures())
+
+
+def _foreign_failures() -> tuple[type[BaseException], ...]:
     loaded = [getattr(sys.modules.get(module), name, None) for module, name in _FOREIGN_FAILURES]
-    return (OSError, ValueError, *_DAMAGED, *(kind for kind in loaded if kind is not None))
+    return tuple(kind for kind in loaded if kind is not None)
 
 
 def _reading_failures() -> tuple[type[BaseException], ...]:
@@ -173,12 +180,20 @@ def read_image(key: str, base: str = "") -> bytes:
     try:
         data = _read_url(place)
     except BatchError as error:
-        raise ImageError(str(error)) from error
+        said = f"{str(error).rstrip('.')}. {STORAGE_ADVICE}" if _is_storage_at_fault(error.__cause__) else str(error)
+        raise ImageError(said) from error
     except _reading_failures() as error:
         what = "there is none of this name" if isinstance(error, FileNotFoundError) else reason_of(error)
-        raise ImageError(f"{key} cannot be read: {what}. Check its name and the access to the storage.") from error
+        advice = STORAGE_ADVICE if _is_storage_at_fault(error) else "Check its name and the access to the storage."
+        raise ImageError(f"{key} cannot be read: {what}. {advice}") from error
     check_bytes(len(data))
     return data
+
+
+def _is_storage_at_fault(error: BaseException | None) -> bool:
+    """Whether there is no access, no connection or no package for it; a name or bytes may be at fault otherwise."""
+    of_names = (FileNotFoundError, IsADirectoryError, NotADirectoryError, ValueError)
+    return isinstance(error, (OSError, ImportError, *_foreign_failures())) and not isinstance(error, of_names)
 
 
 def _refuse_pipe(place: str) -> None:

@@ -71,10 +71,30 @@ class Worker:
         rows: Rows = content
         return rows
 
+    def answer(self, keys: list[str]) -> Rows:
+        """The rows of a chunk, waited for; it holds no other.
+
+        Raises:
+            BatchError: it cannot load the bundle.
+            EOFError: it has died.
+        """
+        self.hand(0, keys)
+        while (rows := self.receive()) is None:
+            pass
+        self.held.clear()
+        return rows
+
     def buried(self) -> int | None:
-        """The exit code of one that has died."""
+        """The exit code of one that has died.
+
+        Raises:
+            BatchError: it died while it loaded the bundle.
+        """
         self.process.join(LAST_WORDS_SECONDS)
-        return self.end()
+        code = self.end()
+        if not self.is_ready:
+            raise not_loaded(code)
+        return code
 
     def end(self) -> int | None:
         """Kill it; the exit code."""

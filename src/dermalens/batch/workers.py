@@ -15,11 +15,9 @@ from itertools import chain, islice
 from multiprocessing.connection import wait
 from typing import Final
 
-import numpy as np
-
 from dermalens.batch.keys import chunked
-from dermalens.batch.scorer import Rows, failed_rows
-from dermalens.batch.worker import Work, Worker, blamed, key_array, not_loaded, start_worker
+from dermalens.batch.scorer import Rows, failed_rows, joined
+from dermalens.batch.worker import Work, Worker, blamed, key_array, start_worker
 
 CHUNK: Final = 8
 """Images that a worker is handed at once: few, as at the end the others wait for the last chunk, and as a killed worker
@@ -38,13 +36,13 @@ WINDOW: Final = 4
 THREAD_LIMITS: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
-def score_locally(keys: Iterator[str], work: Work, *, workers: int) -> Generator[Rows, None, None]:
-    """Rows of the keys, in order and lazily; without workers in this process.
+def score_locally(lists: Iterator[list[str]], work: Work, *, workers: int) -> Generator[Rows, None, None]:
+    """Rows of the keys of all lists, in order and lazily; without workers in this process.
 
     Raises:
         BatchError: the bundle cannot be loaded by the workers.
     """
-    chunks = chunked(keys, CHUNK)
+    chunks = chunked(chain.from_iterable(lists), CHUNK)
     if not workers:
         scorer = work.scorer(work.bundle, work.options)
         yield from (scorer({"path": key_array(chunk)}) for chunk in chunks)
@@ -119,14 +117,11 @@ class Pool:
 
     def _replace(self, worker: Worker) -> None:
         """Another worker for one that died; the images that it was at are scored alone."""
-        code = worker.buried()
-        if not worker.is_ready:
-            raise not_loaded(code)
+        worker.buried()
         self._workers[self._workers.index(worker)] = start_worker(self._work)
         (number, keys), *rest = worker.held
         self._returned.extend(rest)
-        alone = list(score_alone(keys, self._work))
-        self._done[number] = {name: np.concatenate([rows[name] for rows in alone]) for name in alone[0]}
+        self._done[number] = joined(list(score_alone(keys, self._work)))
 
 
 def score_alone(keys: Sequence[str], work: Work) -> Iterator[Rows]:
@@ -141,15 +136,10 @@ def score_alone(keys: Sequence[str], work: Work) -> Iterator[Rows]:
     try:
         for key in keys:
             worker = worker or start_worker(work)
-            worker.hand(0, [key])
             try:
-                while (rows := worker.receive()) is None:
-                    pass
-                yield rows
-            except EOFError as death:
+                yield worker.answer([key])
+            except EOFError:
                 code = worker.buried()
-                if not worker.is_ready:
-                    raise not_loaded(code) from death
                 worker = None
                 yield failed_rows([key], work.classes, work.bundle_sha256, blamed(code))
     finally:

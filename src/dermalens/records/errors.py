@@ -4,6 +4,7 @@ RecordsError        the database is away, its disk is full, its schema is anothe
 ├── NotKept         no such case, job or key, or it belongs to somebody else (404)
 ├── BadValue        a value that the record does not take, such as an unknown kind of feedback (422)
 │   └── BadCursor   a place in a list that this record never gave out
+├── Stopped         what was to be made is not complete, since whoever wanted it says to stop
 └── AuditBroken     an entry of the audit log was changed or removed
 """
 
@@ -38,6 +39,10 @@ class BadValue(RecordsError):  # noqa: N818  (as above)
 
 class BadCursor(BadValue):
     """The place in a list is none that this record gave out."""
+
+
+class Stopped(RecordsError):  # noqa: N818  (as above)
+    """Whoever wanted it says to stop; what was made until then is not complete."""
 
 
 class AuditBroken(RecordsError):  # noqa: N818  (as above)
@@ -81,6 +86,8 @@ def _database_error(error: exc.DBAPIError) -> RecordsError:
     reason = lines[0].rstrip(".") if lines else type(error.orig).__name__
     if "full" in reason:
         what, cure = "The database cannot write", "Make room on its disk."
+    elif "read-only" in reason or "readonly" in reason:
+        what, cure = "The database can only be read", "Give one that may be written in DERMALENS_DATABASE_URL."
     elif "locked" in reason or "lock timeout" in reason:
         what, cure = "The database is busy", "Try again."
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, BinaryIO, Final
@@ -14,7 +14,7 @@ from sqlalchemy import select
 
 from dermalens.records.case import Case
 from dermalens.records.cases import Wanted, search
-from dermalens.records.errors import RecordsError
+from dermalens.records.errors import RecordsError, Stopped
 from dermalens.records.store import Records
 from dermalens.records.tables import CaseRow
 
@@ -32,22 +32,25 @@ def export_json(records: Records, owner: str) -> Iterator[bytes]:
     return _document(_as_dict(records, case) for case in _all_cases(records, owner))
 
 
-def export_zip(records: Records, owner: str, target: BinaryIO) -> None:
+def export_zip(
+    records: Records, owner: str, target: BinaryIO, *, is_stopped: Callable[[], bool] = lambda: False
+) -> None:
     """A ZIP of the images, each once, and `cases.json`, which names them.
 
     An image that is missing or damaged is left out: its cases have `image` null, and why in `image_error`.
 
     Raises:
-        RecordsError: the database went away; the ZIP is not complete then.
+        RecordsError: the database went away, or (Stopped) `is_stopped` says so; the ZIP is not complete then.
     """
     with zipfile.ZipFile(target, "w") as archive:
         errors: dict[str, str | None] = {}
-        for case in _all_cases(records, owner):
+        for case in _unless(is_stopped, _all_cases(records, owner)):
             if case.image_sha256 not in errors:
                 errors[case.image_sha256] = _add_image(records, case, archive)
         document = zipfile.ZipInfo("cases.json", date_time=datetime.now(UTC).timetuple()[:6])
         document.compress_type = zipfile.ZIP_DEFLATED
-        kept = (case for case in _all_cases(records, owner) if case.image_sha256 in errors)  # none of meanwhile
+        again = _unless(is_stopped, _all_cases(records, owner))
+        kept = (case for case in again if case.image_sha256 in errors)  # none of meanwhile
         with archive.open(document, "w", force_zip64=True) as stream:
             for piece in _document(_as_dict(records, case, errors[case.image_sha256]) for case in kept):
                 stream.write(piece)
@@ -82,6 +85,13 @@ def _all_cases(records: Records, owner: str) -> Iterator[Case]:
         cursor = found.cursor
         if cursor is None:
             return
+
+
+def _unless(is_stopped: Callable[[], bool], cases: Iterator[Case]) -> Iterator[Case]:
+    for case in cases:
+        if is_stopped():
+            raise Stopped("The ZIP is not complete: the work was stopped. Ask for it again.")
+        yield case
 
 
 def _as_dict(records: Records, case: Case, image_error: str | None = None) -> dict[str, Any]:

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Final
 
 from PIL import Image
+from PIL.PngImagePlugin import PngImageFile
 
-from dermalens.core.header import MAX_PIXELS
+from dermalens.core.header import MAX_PIXELS, check_size, damage_as_image_error
 from dermalens.core.image import open_upright
 from dermalens.records.durable import make_folder, remove_durably, sync_name, write_durably
 from dermalens.records.errors import RecordsError, told
@@ -45,6 +46,20 @@ def _pixels(data: bytes) -> tuple[tuple[int, int], bytes]:
     """Size and RGB values; the picture itself is let go, since both together would be the most that is held."""
     picture = open_upright(data, wanted_side_pixels=MAX_PIXELS)  # wanted so large that nothing is reduced
     return picture.size, picture.tobytes()
+
+
+def picture_of(png: bytes) -> Image.Image:
+    """The picture of a kept image: upright, RGB, sRGB and not decoded yet.
+
+    The limit on bytes is for files that are sent. A JPEG of 50 megapixels within it may well be a PNG beyond it.
+
+    Raises:
+        ImageError: it has more pixels than are decoded.
+    """
+    with damage_as_image_error("PNG"):
+        picture = PngImageFile(io.BytesIO(png))
+    check_size(*picture.size)
+    return picture
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from sqlalchemy import select
 
@@ -19,6 +20,8 @@ from dermalens.records.jobs import spool_path
 from dermalens.records.own import require_own_folder
 from dermalens.records.store import Records
 from dermalens.records.tables import CaseRow, JobItemRow, JobRow
+
+T = TypeVar("T")
 
 MIN_AGE_SECONDS: Final = 60
 """What is younger may belong to somebody who is at work on it."""
@@ -39,8 +42,12 @@ class Swept:
     """Images of no waiting item."""
 
 
-def purge(records: Records, *, days: int, now: datetime | None = None) -> int:
+def purge(
+    records: Records, *, days: int, now: datetime | None = None, is_stopped: Callable[[], bool] = lambda: False
+) -> int:
     """Delete the cases, and the finished jobs, that are older than `days`; how many they were.
+
+    Where `is_stopped` says so the rest stays for the next purge; it is asked before each `_BATCH`, whose images go too.
 
     Raises:
         BadValue: fewer than one day, or more than `MOST_DAYS`.
@@ -50,14 +57,23 @@ def purge(records: Records, *, days: int, now: datetime | None = None) -> int:
         raise BadValue(f"The retention is {days} days; needed is 1 to {MOST_DAYS:,}.")
     before = (now or datetime.now(UTC)) - timedelta(days=days)
     count = 0
-    while purged := _purge_cases(records, before) + _purge_jobs(records, before):
-        count += purged
+    for purge_some in (_purge_cases, _purge_jobs):
+        while not is_stopped() and (purged := purge_some(records, before)):
+            count += purged
     forget_deleted(records.engine)
     return count
 
 
-def sweep(records: Records, *, now: datetime | None = None, age_seconds: float = MIN_AGE_SECONDS) -> Swept:
+def sweep(
+    records: Records,
+    *,
+    now: datetime | None = None,
+    age_seconds: float = MIN_AGE_SECONDS,
+    is_stopped: Callable[[], bool] = lambda: False,
+) -> Swept:
     """The janitor: remove what kills and failures left behind, when it is older than `age_seconds`.
+
+    Where `is_stopped` says so the rest stays for the next round.
 
     Raises:
         RecordsError: the database is away, the folder may not be written, or it belongs to another database.
@@ -66,9 +82,8 @@ def sweep(records: Records, *, now: datetime | None = None, age_seconds: float =
     latest = (now or datetime.now(UTC)).timestamp() - age_seconds
     with told():
         temporary = [path for path in records.images.temporary.iterdir() if _is_older(path, latest)]
-        for path in temporary:
-            path.unlink(missing_ok=True)
-    swept = Swept(len(temporary), _sweep_images(records, latest), _sweep_spool(records, latest))
+        removed = _remove(temporary, is_stopped)
+    swept = Swept(removed, _sweep_images(records, latest, is_stopped), _sweep_spool(records, latest, is_stopped))
     forget_deleted(records.engine)
     return swept
 
@@ -98,21 +113,21 @@ def _purge_jobs(records: Records, before: datetime) -> int:
     return len(rows)
 
 
-def _sweep_images(records: Records, latest: float) -> int:
+def _sweep_images(records: Records, latest: float, is_stopped: Callable[[], bool] = lambda: False) -> int:
     """One folder of two letters at a time; each orphan is looked up again in the writers' turn before it goes."""
     count = 0
-    for letters, paths in records.images.shards():
+    for letters, paths in _until(is_stopped, records.images.shards()):
         in_use = (
             select(CaseRow.image_sha256).where(CaseRow.image_sha256.startswith(letters, autoescape=True)).distinct()
         )
         with records.reading() as session:
             known = set(session.scalars(in_use))
         unknown = [path.stem for path in paths if path.stem not in known and _is_older(path, latest)]
-        count += sum(release_image(records, sha256) for sha256 in unknown)
+        count += sum(release_image(records, sha256) for sha256 in _until(is_stopped, unknown))
     return count
 
 
-def _sweep_spool(records: Records, latest: float) -> int:
+def _sweep_spool(records: Records, latest: float, is_stopped: Callable[[], bool]) -> int:
     """In the writers' turn, so that no job is committed whose image is removed; done only where files are old."""
     with told():
         old = {path for path in records.spool.iterdir() if _is_older(path, latest)}
@@ -120,10 +135,19 @@ def _sweep_spool(records: Records, latest: float) -> int:
         return 0
     waiting = select(JobItemRow.job_id, JobItemRow.number).where(JobItemRow.state == "waiting")
     with records.writing() as session:
-        litter = old - _waiting_files(records, session.execute(waiting))
-        for path in litter:
-            path.unlink(missing_ok=True)
-    return len(litter)
+        return _remove(old - _waiting_files(records, session.execute(waiting)), is_stopped)
+
+
+def _remove(paths: Iterable[Path], is_stopped: Callable[[], bool]) -> int:
+    count = 0
+    for path in _until(is_stopped, paths):
+        path.unlink(missing_ok=True)
+        count += 1
+    return count
+
+
+def _until(is_stopped: Callable[[], bool], items: Iterable[T]) -> Iterator[T]:
+    return takewhile(lambda _: not is_stopped(), items)
 
 
 def _waiting_files(records: Records, items: Iterable[tuple[str, int]]) -> set[Path]:

@@ -142,13 +142,12 @@ def close(records: Records) -> None:
 
 
 def check(records: Records) -> None:
-    """Ask the database for an answer and the disk for a little room.
+    """Ask the database whether it has its schema and can be written, and the disk for a little room.
 
     Raises:
-        RecordsError: the database is away, or the folder may not be written or is full.
+        RecordsError: the database is away or can only be read, or the folder may not be written or is full.
     """
-    with records.reading() as session:
-        session.connection().exec_driver_sql(f"SELECT version_num FROM {VERSION_TABLE}").scalar_one()
+    _require_writable(records)
     probe = records.images.temporary / uuid4().hex
     with told():
         try:
@@ -158,3 +157,13 @@ def check(records: Records) -> None:
                 os.fsync(stream.fileno())
         finally:
             probe.unlink(missing_ok=True)
+
+
+def _require_writable(records: Records) -> None:
+    """An update of no row is refused where the database can only be read, and leaves nothing where it can be written.
+
+    In SQLite it waits for its turn as any writer does; PostgreSQL answers it beside other writers.
+    """
+    with told(), records.engine.connect().execution_options(dermalens_begin=database.BEGIN_WRITING) as connection:
+        connection.exec_driver_sql(f"SELECT version_num FROM {VERSION_TABLE}").scalar_one()
+        connection.exec_driver_sql(f"UPDATE {VERSION_TABLE} SET version_num = version_num WHERE 1 = 0")

@@ -16,6 +16,7 @@ from dermalens.core.image import Decoded
 from dermalens.core.square import Square
 from dermalens.predict.classifier import Asked, Classifier
 from dermalens.predict.prediction import Prediction
+from dermalens.records.images import picture_of
 from dermalens.serve.pool import DeadlinePassed, Work
 from dermalens.serve.problems import Refusal
 from dermalens.serve.running import Running, running_of
@@ -47,6 +48,8 @@ class Order:
     millimetres_per_pixel: float | None = None
     as_png: bool = False
     """Heat map and outline as PNG files too; a page lays its own layers over each other."""
+    is_kept: bool = False
+    """The image is one that the record wrote."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +143,7 @@ def _asked(service: Service, order: Order) -> Asked:
 def _answered(classifier: Classifier, order: Order, asked: Asked, deadline: float) -> Answered:
     began = time.monotonic()
     try:
-        decoded = classifier.read(order.image, asked)
+        decoded = classifier.read(picture_of(order.image) if order.is_kept else order.image, asked)
     except ImageError as error:
         raise image_refusal(error) from error
     decoded_at = time.monotonic()

@@ -111,7 +111,12 @@ def _limit_of(settings: Settings) -> Callable[[str], Limit]:
 @asynccontextmanager
 async def _lifespan(running: Running, logger: FilteringBoundLogger) -> AsyncIterator[None]:
     running.pool.open()
+    running.ended.clear()
+    await running.keyring.look_ahead()
     async with in_background(running, logger):
-        yield
-        running.pool.is_draining = True
+        try:
+            yield
+        finally:  # also where a second Ctrl+C has cancelled all that waits
+            running.pool.is_draining = True
+            running.ended.set()
     await to_thread.run_sync(lambda: running.pool.close(seconds=LAST_WORK_SECONDS))

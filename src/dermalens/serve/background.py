@@ -120,9 +120,12 @@ async def _tidy(running: Running, logger: FilteringBoundLogger) -> None:
 
     records, days = running.needed_records, running.service.settings.retention_days
 
+    def is_stopped() -> bool:
+        return running.pool.is_draining  # the process ends when its threads do
+
     async def once() -> bool:
-        purged = await to_thread.run_sync(lambda: purge(records, days=days)) if days else 0
-        swept = await to_thread.run_sync(lambda: sweep(records))
+        purged = await to_thread.run_sync(lambda: purge(records, days=days, is_stopped=is_stopped)) if days else 0
+        swept = await to_thread.run_sync(lambda: sweep(records, is_stopped=is_stopped))
         logger.info("tidied", purged=purged, temporary=swept.temporary, orphans=swept.orphans, spooled=swept.spooled)
         return True
 

@@ -13,8 +13,9 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import RedirectResponse
 from starlette.routing import Match, Mount
 
+from dermalens.core.errors import ImageError
 from dermalens.serve.addresses import readable_path
-from dermalens.serve.answering import ClientGone
+from dermalens.serve.answering import ClientGone, image_refusal
 from dermalens.serve.problems import Refusal, Show, problem_response, slug_of_status
 from dermalens.serve.running import running_of
 
@@ -62,9 +63,14 @@ def add_handlers(app: FastAPI, show: Show) -> None:
         assert isinstance(error, RequestValidationError)
         return await refuse(request, invalid(list(error.errors())))
 
+    async def on_image(request: Request, error: Exception) -> Response:
+        assert isinstance(error, ImageError)
+        return await refuse(request, image_refusal(error))
+
     app.add_exception_handler(Refusal, on_refusal)
     app.add_exception_handler(HTTPException, on_http)
     app.add_exception_handler(RequestValidationError, on_validation)
+    app.add_exception_handler(ImageError, on_image)
     app.add_exception_handler(ClientGone, _on_gone)
     app.add_exception_handler(ClientDisconnect, _on_gone)  # while its body was read
     _add_records_handlers(app, refuse)

@@ -6,6 +6,7 @@ import hashlib
 import secrets
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -46,6 +47,12 @@ class Keyring:
         self._session_seconds = settings.session_hours * 3600
         self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
         self._remembered = _Remembered()
+
+    async def look_ahead(self) -> None:
+        """Find out whether there are keys before anybody asks: the database may be away when somebody does."""
+        if self._records is not None and self._may_be_open:
+            with suppress(Refusal):
+                self._remembered.has_keys = await self._has_keys()
 
     async def check(self, text: str) -> Key | None:
         """The key of this text, if it is valid.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,8 @@ class Running:
     keyring: Keyring
     readiness: Readiness
     batches: Batches = field(default_factory=Batches)
+    ended: threading.Event = field(default_factory=threading.Event)
+    """Set when every request is answered or given up: what a thread still makes for one is for nobody."""
 
     @property
     def needed_records(self) -> Records:

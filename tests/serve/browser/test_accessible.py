@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import uuid
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
+from tests.serve.browser.test_classify_page import as_file, ask, choose
 from tests.serve.browser.test_history_pages import keep
 from tests.serve.browser.watched import IRREGULAR, MOLE, Watched
+from tests.tiny_bundle import page as chessboard
 
 RULES = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}}
 DESKTOP = {"viewport": {"width": 1200, "height": 900}}
@@ -38,6 +42,28 @@ def test_an_answer_is_accessible(watched: Watched):
     page.set_input_files("#image", IRREGULAR)
     page.get_by_role("button", name="Get the answer").click()
     expect(page.locator("article.answer")).to_be_visible()
+    check(watched)
+
+
+@PLACES
+def test_an_answer_that_abstains_is_accessible(watched: Watched):
+    page = watched.open("/")
+    choose(page, as_file(chessboard((600, 450)), "page.png"))
+    ask(page)
+    assert page.locator("article.answer").get_attribute("data-verdict") == "abstain"
+    check(watched)
+
+
+@PLACES
+def test_a_problem_is_accessible_on_a_page_of_its_own_and_in_place_of_an_answer(watched: Watched):
+    watched.expected += ["404", "415"]
+    page = watched.open(f"/cases/{uuid.uuid4().hex}")
+    expect(page.locator(".problem-title")).to_be_visible()
+    check(watched)
+    page = watched.open("/")
+    page.set_input_files("#image", {"name": "letter.jpg", "mimeType": "image/jpeg", "buffer": b"Dear doctor"})
+    page.get_by_role("button", name="Get the answer").click()
+    expect(page.locator(".problem-title")).to_be_visible()
     check(watched)
 
 

@@ -16,6 +16,7 @@ from PIL import Image
 from dermalens.records.tables import CaseRow
 from dermalens.serve.pages import explanation
 from tests.serve.pages.conftest import GERMAN, HTML
+from tests.serve.test_predictions import problem_of
 
 EVIL = '<script>alert("x")</script>'
 
@@ -276,7 +277,6 @@ class Full(io.BytesIO):
 
 
 def test_records_that_are_away_are_said_and_images_are_answered_all_the_same(own, mel, ask, tmp_path):
-    assert own.get("/", headers=HTML).status_code == 200  # from now on it knows that no key is needed
     (tmp_path / "data").rename(tmp_path / "gone")
     (tmp_path / "data").write_text("no folder")
     own.app.state.service.records.engine.dispose()
@@ -295,6 +295,44 @@ def test_the_heat_map_of_a_kept_case_is_made_anew_where_it_is_asked_for(own, mel
     assert own.get(f"/cases/{case}?heatmap=1", headers=HTML).text.count("data:image/png;base64,") == 2
     abstained = own.get(f"/cases/{keep(own, chessboard)}?heatmap=1", headers=HTML).text
     assert "heat map" not in abstained.lower()
+
+
+@pytest.fixture
+def large(own, mel, keep, monkeypatch):
+    """A kept case whose file has more bytes than one that is sent may have."""
+    case = keep(own, mel)
+    size = len(own.get(f"/cases/{case}/image").content)
+    monkeypatch.setattr("dermalens.core.header.MAX_BYTES", size - 1)
+    return case
+
+
+def test_a_kept_image_is_read_however_many_bytes_its_file_has(own, large):
+    for path in (f"/cases/{large}/report.pdf", f"/v1/predictions/{large}/report.pdf"):
+        report = own.get(path)
+        assert report.status_code == 200
+        assert report.content.count(b"/Subtype /Image") == 2
+    assert own.get(f"/cases/{large}?heatmap=1", headers=HTML).text.count("data:image/png;base64,") == 2
+    assert own.get(f"/cases/{large}/square").headers["content-type"] == "image/jpeg"
+
+
+def test_a_kept_image_of_too_many_pixels_is_one_clear_problem(own, mel, keep, monkeypatch):
+    case = keep(own, mel)
+    monkeypatch.setattr("dermalens.core.header.MAX_PIXELS", 1000)
+    for path in (f"/v1/predictions/{case}/report.pdf", f"/cases/{case}/report.pdf", f"/cases/{case}/square"):
+        refused = own.get(path)
+        assert problem_of(refused) == (400, "undecodable")
+        assert "megapixels are decoded" in refused.json()["detail"]
+    assert "megapixels are decoded" in own.get(f"/cases/{case}?heatmap=1", headers=HTML).text
+
+
+def test_a_heat_map_that_cannot_be_made_now_is_said_in_its_place(own, mel, keep):
+    case = keep(own, mel)
+    own.app.state.running.pool.close(seconds=5)
+    response = own.get(f"/cases/{case}?heatmap=1", headers=GERMAN)
+    assert response.status_code == 200
+    assert "data:image/png" not in response.text
+    assert "Der Server bringt zu Ende, was er angenommen hat" in response.text
+    assert "Der Server bringt zu Ende" not in own.get(f"/cases/{case}", headers=GERMAN).text
 
 
 def test_lists_show_the_square_that_the_model_saw(own, mel, keep):

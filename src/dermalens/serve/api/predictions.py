@@ -126,7 +126,7 @@ async def delete_prediction(request: Request, case_id: CaseId, caller: Reads) ->
     operation_id="report",
     response_class=Response,
     responses={
-        **problems("not-found", "invalid"),
+        **problems("undecodable", "not-found", "invalid"),
         200: {"content": {"application/pdf": {"schema": {"type": "string", "format": "binary"}}}},
     },
 )

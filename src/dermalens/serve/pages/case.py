@@ -27,10 +27,11 @@ from dermalens.serve.pages.explanation import can_explain, layers_anew, report_o
 from dermalens.serve.pages.history import label_choices
 from dermalens.serve.pages.i18n import N_
 from dermalens.serve.pages.layers import Layers
-from dermalens.serve.pages.problems import ProblemView
+from dermalens.serve.pages.problems import ProblemView, problem_view
 from dermalens.serve.pages.rendering import language_for, page
 from dermalens.serve.pages.sentences import say
 from dermalens.serve.pages.words import FEEDBACK_KINDS
+from dermalens.serve.problems import Refusal
 from dermalens.serve.running import running_of
 
 router = APIRouter(include_in_schema=False)
@@ -184,7 +185,12 @@ async def _refused(request: Request, caller: Caller, detail: str, typed: dict[st
 
 
 async def _shown(
-    request: Request, case: Case, *, done: str = "", refused: Refused | None = None, layers: Layers | None = None
+    request: Request,
+    case: Case,
+    *,
+    done: str = "",
+    refused: Refused | None = None,
+    layers: Layers | Refusal | None = None,
 ) -> Response:
     language, running = language_for(request), running_of(request)
     values: dict[str, Any] = {
@@ -204,11 +210,10 @@ async def _shown(
             **NOTHING_SAID,
             **(refused.typed if refused else {}),
         },
-        "layers": layers,
         "today": today(),
         "most_text": MAX_TEXT,
         "most_line": MAX_LINE,
-        "heatmap_at": None if layers or not can_explain(request, case) else f"/cases/{case.id}?heatmap=1#layers-title",
+        **_layers_of(request, case, layers),
     }
     try:
         png = await to_thread.run_sync(image_of, running.needed_records, case.owner, case.id)
@@ -216,3 +221,13 @@ async def _shown(
     except RecordsError:
         values["frame"] = None  # the picture is missing; what was answered is shown all the same
     return page(request, "case.html", status=HTTPStatus.UNPROCESSABLE_ENTITY if refused else HTTPStatus.OK, **values)
+
+
+def _layers_of(request: Request, case: Case, layers: Layers | Refusal | None) -> dict[str, Any]:
+    """The layers, or where they can be asked for and why they were not made."""
+    if isinstance(layers, Layers):
+        return {"layers": layers}
+    return {
+        "heatmap_at": f"/cases/{case.id}?heatmap=1#layers-title" if can_explain(request, case) else None,
+        "heatmap_error": problem_view(layers, language_for(request)).detail if layers else None,
+    }

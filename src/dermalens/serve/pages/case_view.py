@@ -7,11 +7,9 @@ import struct
 from dataclasses import dataclass
 from typing import Final
 
-from PIL import Image
-
 from dermalens.core.square import centre_of
 from dermalens.records.cases import Case
-from dermalens.records.images import TURNS
+from dermalens.records.images import TURNS, picture_of
 from dermalens.serve.pages.i18n import Language
 from dermalens.serve.pages.words import DECISIONS, FEEDBACK_KINDS, SEXES, SITES, clinical_name
 
@@ -120,11 +118,15 @@ def frame_of(case: Case, png: bytes) -> Frame:
 
 
 def square_of(case: Case, png: bytes) -> bytes:
-    """The square that the model saw as a small JPEG."""
+    """The square that the model saw as a small JPEG.
+
+    Raises:
+        ImageError: the kept image has more pixels than are decoded.
+    """
     frame = frame_of(case, png)
     ends = (frame.left, frame.upper, frame.left + frame.side, frame.upper + frame.side)
     left, upper, right, lower = (round(end) for end in ends)
-    with TURNS, Image.open(io.BytesIO(png), formats=["PNG"]) as whole:  # as the record wrote it: upright, no profile
+    with TURNS, picture_of(png) as whole:
         small = whole.crop((left, upper, right, lower)).convert("RGB")
     small.thumbnail((SMALL_SIDE, SMALL_SIDE), reducing_gap=2.0)
     buffer = io.BytesIO()

@@ -25,14 +25,17 @@ def can_explain(request: Request, case: Case) -> bool:
     return case.decision != "abstain" and bool(case.answer["bundle"]["sha256"] == bundle.sha256)
 
 
-async def layers_anew(request: Request, case: Case) -> Layers | None:
-    """Heat map and outline; None where the server is too busy for them."""
+async def layers_anew(request: Request, case: Case) -> Layers | Refusal | None:
+    """Heat map and outline, or why they cannot be made, such as that the server is too busy; None without a picture."""
     try:
         png = await to_thread.run_sync(image_of, running_of(request).needed_records, case.owner, case.id)
     except RecordsError:
         return None  # the picture is missing, which its own place on the page shows
-    answered = await _answered(request, case, png)
-    return await to_thread.run_sync(layers_of, answered.prediction) if answered else None
+    try:
+        answered = await _answered(request, case, png)
+    except Refusal as refusal:
+        return refusal
+    return await to_thread.run_sync(layers_of, answered.prediction)
 
 
 async def report_of(request: Request, caller: Caller, case_id: str, language: Language) -> bytes:
@@ -40,24 +43,33 @@ async def report_of(request: Request, caller: Caller, case_id: str, language: La
 
     Raises:
         RecordsError: there is no such case, or the records cannot be used.
+        ImageError: the kept image has more pixels than are decoded.
     """
     running = running_of(request)
     records, manifest = running.needed_records, running.service.classifier.manifest
     case = await to_thread.run_sync(find, records, caller.owner, case_id)
     png = await to_thread.run_sync(image_of, records, caller.owner, case_id)
-    answered = await _answered(request, case, png, as_png=True) if can_explain(request, case) else None
-    heatmap = answered.heatmap_png if answered else None
+    heatmap = await _heatmap(request, case, png) if can_explain(request, case) else None
     return await to_thread.run_sync(partial(case_pdf, case, png, manifest, language, heatmap_png=heatmap))
 
 
-async def _answered(request: Request, case: Case, png: bytes, *, as_png: bool = False) -> Answered | None:
-    stated = case.answer.get("prevalence")
-    square = Square(*case.square) if case.square else None
-    classifier = running_of(request).service.classifier
-    has_outline = classifier.outline is not None
-    prevalence = stated["malignant"] if stated else classifier.manifest.prevalence
-    order = Order(png, heatmap=True, outline=has_outline, square=square, prevalence=prevalence, as_png=as_png)
+async def _heatmap(request: Request, case: Case, png: bytes) -> bytes | None:
     try:
-        return await answer(request, order, is_decision=False)
+        return (await _answered(request, case, png, as_png=True)).heatmap_png
     except Refusal:
-        return None
+        return None  # a report without it is better than none
+
+
+async def _answered(request: Request, case: Case, png: bytes, *, as_png: bool = False) -> Answered:
+    stated = case.answer.get("prevalence")
+    classifier = running_of(request).service.classifier
+    order = Order(
+        png,
+        heatmap=True,
+        outline=classifier.outline is not None,
+        square=Square(*case.square) if case.square else None,
+        prevalence=stated["malignant"] if stated else classifier.manifest.prevalence,
+        as_png=as_png,
+        is_kept=True,
+    )
+    return await answer(request, order, is_decision=False)

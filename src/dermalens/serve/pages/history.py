@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,7 +19,7 @@ from starlette.responses import StreamingResponse
 
 from dermalens.core.taxonomy import LABELS
 from dermalens.records.cases import Wanted, lesions, search
-from dermalens.records.errors import BadValue, told
+from dermalens.records.errors import BadValue, Stopped, told
 from dermalens.records.export import export_json, export_zip
 from dermalens.records.store import Records
 from dermalens.serve.access import Reads
@@ -30,6 +30,7 @@ from dermalens.serve.pages.problems import ProblemView
 from dermalens.serve.pages.rendering import language_for, page
 from dermalens.serve.pages.sentences import say
 from dermalens.serve.pages.words import DECISIONS, clinical_name
+from dermalens.serve.pool import Draining
 from dermalens.serve.running import running_of
 
 router = APIRouter(include_in_schema=False)
@@ -108,8 +109,8 @@ async def all_as_json(request: Request, caller: Reads) -> Response:
 @router.get("/export.zip")
 async def all_as_zip(request: Request, caller: Reads) -> Response:
     """Every kept case of the caller, with images; written to a file without a name, then sent."""
-    records = running_of(request).needed_records
-    file = await to_thread.run_sync(partial(_zipped, records, caller.owner))
+    running = running_of(request)
+    file = await to_thread.run_sync(partial(_zipped, running.needed_records, caller.owner, running.ended.is_set))
     return StreamingResponse(
         _chunks(file), media_type="application/zip", headers=_attachment("zip"), background=BackgroundTask(file.close)
     )
@@ -126,10 +127,13 @@ def _address(asked: AskedHistory, cursor: str) -> str:
     return f"/history?{urlencode(fields | {'after': cursor})}"
 
 
-def _zipped(records: Records, owner: str) -> IO[bytes]:
+def _zipped(records: Records, owner: str, is_stopped: Callable[[], bool]) -> IO[bytes]:
     with told(), ExitStack() as stack:
         file = stack.enter_context(TemporaryFile(dir=records.images.temporary))  # /tmp may be small
-        export_zip(records, owner, file)
+        try:
+            export_zip(records, owner, file, is_stopped=is_stopped)
+        except Stopped as error:
+            raise Draining from error
         file.seek(0)
         stack.pop_all()  # it is closed when it has been sent
         return file

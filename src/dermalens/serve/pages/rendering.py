@@ -21,7 +21,7 @@ TEMPLATES: Final = Path(__file__).resolve().parents[1] / "templates"
 LANGUAGE_COOKIE: Final = "language"
 
 _ABSENT: Final = dict.fromkeys(
-    ("answer", "back", "done", "heatmap_at", "kept_error", "kept_id", "layers", "more", "problem")
+    ("answer", "back", "done", "heatmap_at", "heatmap_error", "kept_error", "kept_id", "layers", "more", "problem")
 )
 """What a template may ask for whether or not the page has it; anything else that is missing is an error."""
 

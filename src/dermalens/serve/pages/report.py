@@ -9,9 +9,8 @@ from fpdf import FPDF
 from PIL import Image
 
 from dermalens.core.bundle import Manifest
-from dermalens.core.image import open_upright
 from dermalens.records.cases import Case
-from dermalens.records.images import TURNS
+from dermalens.records.images import TURNS, picture_of
 from dermalens.serve.pages.answer_view import AnswerView, view_of
 from dermalens.serve.pages.case_view import case_view, facts_of, feedback_of
 from dermalens.serve.pages.i18n import Language
@@ -33,7 +32,6 @@ from dermalens.serve.pages.paper import (
 from dermalens.serve.pages.sentences import say
 
 PICTURE_SIDE: Final = 58.0  # mm
-PICTURE_PIXELS: Final = 900
 
 FACT_LINES: Final = 3
 """At most for each fact beside the pictures, where there is room for twelve; a long name pushes no other fact out."""
@@ -57,6 +55,9 @@ def case_pdf(
     """The report of a case as PDF, exactly one page.
 
     `heatmap_png` is laid beside the image where it is given and the answer has one to show.
+
+    Raises:
+        ImageError: the kept image has more pixels than are decoded.
     """
     view = view_of(case.answer, words)
     paper = new_paper(words.gettext("DermaLens report"), words.code)
@@ -94,8 +95,7 @@ def _verdict(paper: FPDF, view: AnswerView) -> None:
 def _pictures(paper: FPDF, case: Case, image_png: bytes, heatmap_png: bytes | None, words: Language) -> None:
     top, gap = paper.get_y(), 4.0
     with TURNS:
-        picture = open_upright(image_png, wanted_side_pixels=PICTURE_PIXELS)
-        put_picture(paper, picture, (MARGIN, top), PICTURE_SIDE, words.gettext("The kept image"))
+        put_picture(paper, picture_of(image_png), (MARGIN, top), PICTURE_SIDE, words.gettext("The kept image"))
     left = MARGIN + PICTURE_SIDE + gap
     if heatmap_png is not None:
         heat = Image.open(io.BytesIO(heatmap_png), formats=["PNG"])

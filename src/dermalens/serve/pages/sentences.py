@@ -166,6 +166,7 @@ TEMPLATES: Final = (
     N_("All connections to the database are in use; needed is a free one. Try again."),
     N_("The database cannot be used. Check that it runs, and DERMALENS_DATABASE_URL."),
     N_("The database cannot write. Make room on its disk."),
+    N_("The database can only be read. Give one that may be written in DERMALENS_DATABASE_URL."),
     N_("The database is busy. Try again."),
     N_("The data folder cannot be written: {reason}. Make room on its disk."),
     N_("The data folder cannot be used: {reason}. Check that it may be written, and DERMALENS_DATA_FOLDER."),
