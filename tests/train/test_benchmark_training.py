@@ -10,7 +10,7 @@ from dermalens.data.index import read_index
 
 
 def test_real_and_synthetic_training_are_timed_side_by_side(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(training, "TURNS", 1)
+    monkeypatch.setattr(training, "TURNS", {"cpu": 1, "cuda": 1})
     case = training.Case("tiny", 64, on_cpu=(7, 2), on_gpu=(7, 2))
     files = read_index(draw_index(tmp_path, 56))
     for decoded in ("", str(tmp_path / "decoded")):
