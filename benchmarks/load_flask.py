@@ -58,12 +58,12 @@ def create_app() -> flask.Flask:
 
 
 def networks_of(manifest: Manifest) -> list[nn.Module]:
-    """One of timm for each member, its backbone that of its recipe; `provenance.recipe` has these in the same order.
+    """One of timm for each member, its backbone that of its recipe; `provenance.recipes` has these in the same order.
 
     Raises:
         ValueError: not as many recipes as members, as where two runs had the same one.
     """
-    named = zip(manifest.provenance.recipe.split(" + "), manifest.members, strict=True)
+    named = zip(manifest.provenance.recipes, manifest.members, strict=True)
     backbones = [read_recipe(RECIPES / f"{name}.toml").model.backbone for name, _ in named]
     made = (timm.create_model(find_backbone(name).timm_name, num_classes=len(manifest.classes)) for name in backbones)
     return [network.eval() for network in made]

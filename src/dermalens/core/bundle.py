@@ -169,6 +169,11 @@ class Provenance(_Part):
     training: dict[str, str | int | float]
     """Device, seconds, epochs, images and so on, as the run wrote them."""
 
+    @property
+    def recipes(self) -> list[str]:
+        """Their names, apart."""
+        return self.recipe.split(" + ")
+
 
 class Manifest(_Part):
     """What `bundle.json` holds."""

@@ -212,16 +212,12 @@ def _check_note(note: Path) -> None:
         content = note.read_bytes()
     except OSError:  # most often there is none
         return
-    if content.strip() and not _is_note(content):
-        raise DataError(f"{note} is there and is no note of a split. Choose another name with --out.")
-
-
-def _is_note(content: bytes) -> bool:
+    if not content.strip():
+        return
     try:
-        found = json.loads(content)
-    except ValueError:
-        return False
-    return isinstance(found, dict) and "sha256" in found
+        _hashes_in(content)
+    except _NO_NOTE as error:
+        raise DataError(f"{note} is there and is no note of a split. Choose another name with --out.") from error
 
 
 def read_split(source: Path) -> Split:
@@ -264,12 +260,20 @@ def _check_unchanged(source: Path, rows: Sequence[Row]) -> None:
         raise DataError(f"{source} was changed after it was split: its rows no longer match {note.name}. Split again.")
 
 
+_NO_NOTE = (ValueError, KeyError, TypeError)
+
+
+def _hashes_in(content: bytes) -> tuple[str, str | None]:
+    """Raises one of `_NO_NOTE` for what is no note of a split."""
+    found = json.loads(content)
+    return str(found["sha256"]), found.get("folds_sha256")
+
+
 def _noted_sha256(note: Path) -> tuple[str, str | None]:
     """The hashes of the parts and of the folds; none of the folds in a note of version 0.1."""
     try:
-        content = json.loads(note.read_text(encoding="utf-8"))
-        return str(content["sha256"]), content.get("folds_sha256")
+        return _hashes_in(note.read_bytes())
     except OSError as error:
         raise DataError(f"Cannot read {note}: {error.strerror}. It names the split; make it readable.") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except _NO_NOTE as error:
         raise DataError(f"{note} is not the note of a split: it has no sha256. Split again.") from error

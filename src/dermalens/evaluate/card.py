@@ -161,7 +161,7 @@ def _members(manifest: Manifest) -> list[str]:
 
 
 def _recipes(manifest: Manifest) -> list[str]:
-    return [f"recipes/{name}.toml" for name in manifest.provenance.recipe.split(" + ")]
+    return [f"recipes/{name}.toml" for name in manifest.provenance.recipes]
 
 
 def _making(manifest: Manifest) -> tuple[str, ...]:
