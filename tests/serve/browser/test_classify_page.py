@@ -18,7 +18,7 @@ from tests.tiny_bundle import page as chessboard
 
 def choose(page: Page, image: object = IRREGULAR) -> None:
     page.set_input_files("#image", image)  # type: ignore[arg-type]
-    expect(page.locator("#crop")).to_be_visible()
+    expect(page.locator("#square")).to_be_visible()
 
 
 def ask(page: Page) -> None:
@@ -186,21 +186,34 @@ def test_nothing_chosen_is_said_before_anything_is_sent(watched: Watched):
     expect(page.locator("#form-error")).to_contain_text("No image was chosen")
 
 
+HAND_OVER = """([kind, bytes]) => {
+  const data = new DataTransfer();
+  data.items.add(new File([new Uint8Array(bytes)], 'mole.jpg', {type: 'image/jpeg'}));
+  const target = kind === 'paste' ? document : document.getElementById('drop');
+  const options = {bubbles: true, cancelable: true};
+  target.dispatchEvent(kind === 'paste' ? new ClipboardEvent('paste', {...options, clipboardData: data})
+                                        : new DragEvent('drop', {...options, dataTransfer: data}));
+  return document.getElementById('square').getClientRects().length;
+}"""
+
+
 def test_an_image_can_be_pasted_and_dropped(watched: Watched):
     page = watched.open("/")
-    data = list(MOLE.read_bytes())
-    script = """([kind, bytes]) => {
-      const data = new DataTransfer();
-      data.items.add(new File([new Uint8Array(bytes)], 'mole.jpg', {type: 'image/jpeg'}));
-      const target = kind === 'paste' ? document : document.getElementById('drop');
-      const options = {bubbles: true, cancelable: true};
-      target.dispatchEvent(kind === 'paste' ? new ClipboardEvent('paste', {...options, clipboardData: data})
-                                            : new DragEvent('drop', {...options, dataTransfer: data}));
-    }"""
     for kind in ("paste", "drop"):
         page.reload()
-        page.evaluate(script, [kind, data])
-        expect(page.locator("#crop")).to_be_visible()
+        page.evaluate(HAND_OVER, [kind, list(MOLE.read_bytes())])
+        expect(page.locator("#square")).to_be_visible()
+
+
+def test_no_square_is_shown_before_the_next_picture_is_decoded_and_who_was_on_it_comes_back(watched: Watched):
+    page = watched.open("/")
+    choose(page)
+    page.locator("#square").focus()
+    page.keyboard.press("-")
+    assert page.input_value("#square-value")
+    assert page.evaluate(HAND_OVER, ["paste", list(MOLE.read_bytes())]) == 0
+    expect(page.locator("#square")).to_be_focused()
+    assert not page.input_value("#square-value")
 
 
 @pytest.mark.parametrize("watched", [{"java_script_enabled": False}], indirect=True)
@@ -223,7 +236,7 @@ def test_the_whole_way_by_keyboard_alone(watched: Watched):
         reached.append(page.evaluate("document.activeElement.id"))
         if reached[-1] == "image":
             page.keyboard.press("Space")
-            expect(page.locator("#crop")).to_be_visible()
+            expect(page.locator("#square")).to_be_visible()
         if reached[-1] == "send":
             break
     assert {"image", "square", "send"} <= set(reached)

@@ -16,7 +16,7 @@ def keep(watched: Watched, image: Path, *, lesion: str, note: str = "") -> str:
     """Classify and keep an image; the path of its case."""
     page = watched.open("/")
     page.set_input_files("#image", image)
-    expect(page.locator("#crop")).to_be_visible()
+    expect(page.locator("#square")).to_be_visible()
     page.locator("#keep").check()
     page.locator(".keep-more summary").click()
     page.locator("#lesion").fill(lesion)

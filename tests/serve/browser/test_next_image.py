@@ -70,7 +70,7 @@ def test_an_image_that_back_restores_is_shown_and_can_be_sent(watched: Watched):
     choose(page)
     leave_and_return(page)
     expect(page.locator("#chosen")).to_contain_text(IRREGULAR.name)
-    expect(page.locator("#crop")).to_be_visible()
+    expect(page.locator("#square")).to_be_visible()
     ask(page)
 
 

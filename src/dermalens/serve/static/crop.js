@@ -22,9 +22,20 @@ export class Crop {
   get least() { return Math.min(LEAST, this.largest); }
   get scale() { return this.width / this.image.clientWidth || 1; }
 
-  // The picture is gone; the next one begins anew.
+  get isPlaced() { return Boolean(this.side && this.width); }
+
+  // The picture is gone; until the next one is decoded there is no square to see or to move, and who was on it comes back to it.
   clear() {
+    this.wasFocused = document.activeElement === this.square;
     this.side = 0;
+    this.reveal(false);
+  }
+
+  reveal(isShown) {
+    for (const part of [this.square, this.shade]) part.toggleAttribute("hidden", !isShown);
+    if (!isShown || !this.wasFocused) return;
+    this.wasFocused = false;
+    if (document.activeElement === document.body) this.square.focus({ preventScroll: true });
   }
 
   centre() {
@@ -58,7 +69,7 @@ export class Crop {
   }
 
   draw() {
-    if (!this.side || !this.width || !this.image.clientWidth) return;
+    if (!this.isPlaced || !this.image.clientWidth) return;
     const { left, upper, side, scale, width, height } = this;
     Object.assign(this.square.style, {
       left: `${left / scale}px`, top: `${upper / scale}px`, width: `${side / scale}px`, height: `${side / scale}px`,
@@ -66,6 +77,7 @@ export class Crop {
     this.shade.setAttribute("viewBox", `0 0 ${width} ${height}`);
     this.shade.firstElementChild.setAttribute("d", `M0 0H${width}V${height}H0zM${left} ${upper}h${side}v${side}h${-side}z`);
     for (const [name, slider] of Object.entries(this.sliders)) slider.value = this.shares[name];
+    this.reveal(true);
   }
 
   // In per cent of the room that there is, as the sliders have it.
@@ -76,12 +88,14 @@ export class Crop {
   }
 
   slide() {
+    if (!this.isPlaced) return;
     const side = (this.largest * this.sliders.side.value) / 100;
     const at = (slider, length) => ((length - side) * slider.value) / 100;
     this.place(at(this.sliders.left, this.width), at(this.sliders.upper, this.height), side);
   }
 
   key(event) {
+    if (!this.isPlaced) return;
     const step = this.largest * (event.shiftKey ? 0.1 : 0.02);
     const moves = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] };
     if (event.key in moves) this.place(this.left + moves[event.key][0], this.upper + moves[event.key][1], this.side);
@@ -94,6 +108,7 @@ export class Crop {
   }
 
   wheel(event) {
+    if (!this.isPlaced) return;
     if (document.activeElement !== this.square && !event.ctrlKey) return; // the page scrolls until the square is chosen
     event.preventDefault();
     this.zoom(event.deltaY < 0 ? 1 / 0.94 : 0.94);
@@ -105,7 +120,7 @@ export class Crop {
   }
 
   pointerdown(event) {
-    if (event.button > 0 || !this.width) return;
+    if (event.button > 0 || !this.isPlaced) return;
     const point = this.at(event);
     const isInside = point.x >= this.left && point.x <= this.left + this.side && point.y >= this.upper && point.y <= this.upper + this.side;
     if (!isInside) this.place(point.x - this.side / 2, point.y - this.side / 2, this.side);
