@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 from dataclasses import replace
@@ -111,6 +112,14 @@ class FailsAtOne(Scorer):
         return super().__call__(batch)
 
 
+def owner() -> int:
+    """The process that started this one; the server that it may be forked from does not count."""
+    process = multiprocessing.parent_process()
+    assert process
+    assert process.pid
+    return process.pid
+
+
 class KillsItsOwner(Scorer):
     """Kills the process that started it, an actor of Ray, at 007.png: as Ray's memory monitor and a lost machine do."""
 
@@ -119,11 +128,26 @@ class KillsItsOwner(Scorer):
     def __call__(self, batch):
         for path in map(os.fsdecode, batch["path"]):
             if path.endswith(self.names) and self.is_to_die(path):
-                os.kill(os.getppid(), signal.SIGKILL)
+                os.kill(owner(), signal.SIGKILL)
         return super().__call__(batch)
 
     def is_to_die(self, path):
         return True
+
+
+class KillsItsServer(Scorer):
+    """Kills the process that it was forked from, where that lives; it marks that in the folder of the bundle."""
+
+    def __init__(self, bundle, *given):
+        self._bundle = bundle
+        super().__init__(bundle, *given)
+
+    def __call__(self, batch):
+        server = os.getppid()
+        if server not in (owner(), 1):
+            os.kill(server, signal.SIGKILL)
+            Path(self._bundle, f"killed-{server}").touch()
+        return super().__call__(batch)
 
 
 class KillsThreeOwners(KillsItsOwner):

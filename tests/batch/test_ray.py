@@ -13,8 +13,9 @@ from functools import partial
 import pytest
 
 from dermalens.batch.errors import BatchError
-from dermalens.batch.ray_engine import MEMORY_MONITOR, _grouped, score_with_ray
+from dermalens.batch.ray_engine import MEMORY_MONITOR, Actor, _grouped, score_with_ray
 from dermalens.batch.run import finish
+from dermalens.batch.worker import key_array
 from dermalens.core.errors import MissingExtraError
 from tests.batch.drawn import DiesAlways, DiesAtOnce, KillsItsOwner, KillsThreeOwners, ready, score, shards
 
@@ -23,11 +24,11 @@ ray = pytest.importorskip("ray")
 
 @pytest.fixture(scope="module")
 def cluster():
-    """Two cores of this machine."""
+    """Four places: for up to half a minute Ray keeps actors of a run that lost some, and later tests would wait."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         patch.setenv("RAY_BACKEND_LOG_LEVEL", "fatal")
-        ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+        ray.init(num_cpus=4, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
         yield
         ray.shutdown()
 
@@ -139,3 +140,11 @@ def test_without_ray_the_line_to_type_is_given(monkeypatch, bundle, images, tmp_
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(MissingExtraError, match=r"--engine ray needs an optional part: pip install 'dermalens\[ray\]'"):
         finish(ready(bundle, images, tmp_path / "out"), partial(score_with_ray, workers=1))
+
+
+def test_an_actor_says_of_every_task_why_it_cannot_load_the_bundle(bundle, images, tmp_path):
+    work = ready(bundle, images, tmp_path / "out").work
+    actor = Actor(replace(work, options=replace(work.options, bundle_sha256="0" * 64)), 8)
+    for _ in range(2):
+        with pytest.raises(BatchError, match="The bundle has changed: SHA-256"):
+            actor({"path": key_array(["a.png"])})

@@ -35,6 +35,7 @@ from tests.batch.drawn import (
     DiesAtOnce,
     DiesOnce,
     FailsAtOne,
+    KillsItsServer,
     LacksAPackage,
     ready,
     rows_of,
@@ -451,6 +452,14 @@ def test_a_worker_that_was_killed_costs_nothing(whole, bundle, images, tmp_path)
     assert shards(tmp_path / "out") == shards(whole)
 
 
+def test_a_server_that_was_killed_costs_nothing(whole, bundle, images, tmp_path):
+    folder = shutil.copytree(bundle, tmp_path / "bundle")
+    for out in (tmp_path / "out", tmp_path / "another"):
+        score(str(folder), images, out, workers=2, scorer=KillsItsServer)
+        assert shards(out) == shards(whole)
+    assert len(list(folder.glob("killed-*"))) == 2  # each run had one of its own
+
+
 def test_an_image_that_kills_every_worker_is_a_row_with_an_error(whole, bundle, images, tmp_path):
     run = score(bundle, images, tmp_path / "out", workers=1, scorer=DiesAlways)
     rows, expected = rows_of(tmp_path / "out"), rows_of(whole)
@@ -475,7 +484,7 @@ def test_workers_that_raise_while_they_load_end_the_run_and_memory_is_not_blamed
 
 def test_there_are_no_more_workers_than_chunks(bundle, images, tmp_path, monkeypatch):
     begun, start = [], workers.start_worker
-    monkeypatch.setattr(workers, "start_worker", lambda work: begun.append(work) or start(work))
+    monkeypatch.setattr(workers, "start_worker", lambda work, **how: begun.append(work) or start(work, **how))
     run = score(bundle, f"{images}/00*", tmp_path / "out", workers=3)
     assert (run.tally.images, len(begun)) == (8, 1)
 

@@ -10,6 +10,7 @@ import heapq
 import itertools
 import json
 import tempfile
+from collections import deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final, TypeVar
@@ -48,6 +49,21 @@ def chunked(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
     rest = iter(items)
     while chunk := list(itertools.islice(rest, size)):
         yield chunk
+
+
+def tapered(items: Iterable[Item], size: int, workers: int) -> Iterator[list[Item]]:
+    """The same for so many workers: the last lists are ever shorter, so that all workers end at about the same time.
+
+    >>> [len(chunk) for chunk in tapered(range(30), 8, 2)]
+    [8, 6, 4, 3, 3, 2, 1, 1, 1, 1]
+    """
+    rest = iter(items)
+    ahead = 2 * workers * size
+    waiting = deque(itertools.islice(rest, ahead))
+    while waiting:
+        share = -(-len(waiting) // (2 * workers))
+        yield [waiting.popleft() for _ in range(share)]
+        waiting.extend(itertools.islice(rest, ahead - len(waiting)))
 
 
 def in_order(keys: Iterable[str], *, at_once: int = SORTED_IN_MEMORY) -> Iterator[str]:

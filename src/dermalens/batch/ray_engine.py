@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from dermalens.batch.errors import BatchError
 from dermalens.batch.gpu import TOGETHER
 from dermalens.batch.keys import chunked
+from dermalens.batch.processes import THREAD_LIMITS
 from dermalens.batch.scorer import Rows, joined
 from dermalens.batch.worker import Work, Worker, start_worker
-from dermalens.batch.workers import THREAD_LIMITS, score_alone
+from dermalens.batch.workers import score_alone
 from dermalens.core.errors import MissingExtraError
 
 GROUP: Final = 200_000
@@ -84,9 +85,13 @@ class Actor:
         self._worker = self._worker or start_worker(self._work)
         try:
             return self._worker.answer(keys)
-        except EOFError:
-            self._worker.buried()
+        except BatchError:  # the next task is to hear why, and not that this process has ended
+            self._worker.end()
             self._worker = None
+            raise
+        except EOFError:
+            worker, self._worker = self._worker, None
+            worker.buried()
             return joined(list(score_alone(keys, self._work)))
 
 

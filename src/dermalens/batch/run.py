@@ -19,7 +19,7 @@ from dermalens.batch.scorer import Options, Rows, joined, printable
 from dermalens.batch.shards import COUNTED, Tally, count_shard, shard_bytes
 from dermalens.batch.storage import STORAGE_ADVICE, reason_of
 from dermalens.batch.worker import Work
-from dermalens.predict.classifier import Asked, load
+from dermalens.predict.classifier import Asked, Classifier, checked
 from dermalens.predict.prevalence import base_prevalence
 
 TIMINGS: Final = "timings.jsonl"
@@ -194,7 +194,7 @@ def _planned(wanted: Wanted, source: Source) -> tuple[Work, Plan, list[str]]:
         from dermalens.batch.gpu import check_gpu
 
         check_gpu()
-    classifier = load(wanted.bundle)
+    classifier = Classifier(checked(wanted.bundle), sessions=())  # who scores opens the graphs
     point = classifier.operating_point(wanted.operating_point)
     classifier.check(Asked(point, wanted.prevalence))
     if wanted.prevalence is not None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import signal
 from collections import deque
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -15,6 +14,7 @@ from typing import Final
 import numpy as np
 
 from dermalens.batch.errors import BatchError
+from dermalens.batch.processes import start_process
 from dermalens.batch.scorer import Options, Rows, Scorer
 from dermalens.core.errors import DermaLensError
 
@@ -104,13 +104,10 @@ class Worker:
         return self.process.exitcode
 
 
-def start_worker(work: Work) -> Worker:
-    """A fresh process, spawned; Ctrl-C is for the process that owns it."""
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe()
-    process = context.Process(target=_serve, args=(theirs, work), name="dermalens-batch", daemon=True)
-    with _interrupts_held_back():
-        process.start()
+def start_worker(work: Work, *, forked: bool = False) -> Worker:
+    """A fresh process, which loads the bundle and waits for chunks; `forked` from a server where that can be."""
+    ours, theirs = multiprocessing.Pipe()
+    process = start_process(_serve, theirs, work, forked=forked)
     theirs.close()
     return Worker(process, ours)
 
@@ -127,22 +124,6 @@ def _serve(connection: Connection, work: Work) -> None:
         connection.send(("failed", str(error)))
     except (EOFError, ConnectionError):
         return
-
-
-@contextmanager
-def _interrupts_held_back() -> Iterator[None]:
-    """A process that starts meanwhile inherits the block, or Ctrl-C would have it complain in twenty lines."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    from multiprocessing import resource_tracker
-
-    resource_tracker.ensure_running()  # it would lift the block when it starts
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def not_loaded(code: int | None) -> BatchError:

@@ -6,22 +6,20 @@ and does not say which image was at fault.
 
 from __future__ import annotations
 
-import os
 import pickle
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
 from itertools import chain, islice
 from multiprocessing.connection import wait
 from typing import Final
 
-from dermalens.batch.keys import chunked
+from dermalens.batch.keys import chunked, tapered
 from dermalens.batch.scorer import Rows, failed_rows, joined
 from dermalens.batch.worker import Work, Worker, blamed, key_array, start_worker
 
 CHUNK: Final = 8
-"""Images that a worker is handed at once: few, as at the end the others wait for the last chunk, and as a killed worker
-does them again. Not tuned: 4 and 16 could not be told apart on a busy machine."""
+"""Images that a worker is handed at once, fewer at the end: few, as a killed worker does them again. Not tuned: 4 and
+16 could not be told apart on a busy machine."""
 
 HANDED: Final = 2
 """Chunks that a worker holds: one under way, and the next, so that it never waits for this process."""
@@ -33,8 +31,6 @@ and more. A worker that sends its rows reads nothing, so this process must not w
 WINDOW: Final = 4
 """Chunks a worker that may be under way or done and not yet fetched; results come in order, and one may be slow."""
 
-THREAD_LIMITS: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-
 
 def score_locally(lists: Iterator[list[str]], work: Work, *, workers: int) -> Generator[Rows, None, None]:
     """Rows of the keys of all lists, in order and lazily; without workers in this process.
@@ -42,19 +38,18 @@ def score_locally(lists: Iterator[list[str]], work: Work, *, workers: int) -> Ge
     Raises:
         BatchError: the bundle cannot be loaded by the workers.
     """
-    chunks = chunked(chain.from_iterable(lists), CHUNK)
+    keys = chain.from_iterable(lists)
     if not workers:
         scorer = work.scorer(work.bundle, work.options)
-        yield from (scorer({"path": key_array(chunk)}) for chunk in chunks)
+        yield from (scorer({"path": key_array(chunk)}) for chunk in chunked(keys, CHUNK))
         return
-    with _one_thread_each():
-        first = list(islice(chunks, workers))
-        pool = Pool(work, chain(first, chunks))
-        try:
-            pool.start(len(first))  # no more processes than there are chunks
-            yield from pool.results()
-        finally:
-            pool.end()
+    first = list(islice(keys, workers * CHUNK))
+    pool = Pool(work, tapered(chain(first, keys), CHUNK, workers))
+    try:
+        pool.start(-(-len(first) // CHUNK))  # none for less than a chunk
+        yield from pool.results()
+    finally:
+        pool.end()
 
 
 class Pool:
@@ -70,7 +65,7 @@ class Pool:
 
     def start(self, workers: int) -> None:
         """Start the processes."""
-        self._workers += [start_worker(self._work) for _ in range(workers)]
+        self._workers += [start_worker(self._work, forked=True) for _ in range(workers)]
 
     def end(self) -> None:
         """Kill what still runs."""
@@ -118,13 +113,13 @@ class Pool:
     def _replace(self, worker: Worker) -> None:
         """Another worker for one that died; the images that it was at are scored alone."""
         worker.buried()
-        self._workers[self._workers.index(worker)] = start_worker(self._work)
+        self._workers[self._workers.index(worker)] = start_worker(self._work, forked=True)
         (number, keys), *rest = worker.held
         self._returned.extend(rest)
-        self._done[number] = joined(list(score_alone(keys, self._work)))
+        self._done[number] = joined(list(score_alone(keys, self._work, forked=True)))
 
 
-def score_alone(keys: Sequence[str], work: Work) -> Iterator[Rows]:
+def score_alone(keys: Sequence[str], work: Work, *, forked: bool = False) -> Iterator[Rows]:
     """The row of each image, one at a time in a process for these alone; an image that kills it gets an error.
 
     After a death the next image has a fresh process.
@@ -135,7 +130,7 @@ def score_alone(keys: Sequence[str], work: Work) -> Iterator[Rows]:
     worker = None
     try:
         for key in keys:
-            worker = worker or start_worker(work)
+            worker = worker or start_worker(work, forked=forked)
             try:
                 yield worker.answer([key])
             except EOFError:
@@ -145,18 +140,3 @@ def score_alone(keys: Sequence[str], work: Work) -> Iterator[Rows]:
     finally:
         if worker:
             worker.end()
-
-
-@contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Processes that start meanwhile use one thread for linear algebra, as each has one core."""
-    before = {name: os.environ.get(name) for name in THREAD_LIMITS}
-    os.environ.update(dict.fromkeys(THREAD_LIMITS, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value

@@ -84,8 +84,7 @@ def batch(  # noqa: PLR0913  (each is an option of the command)
 
     The same command goes on with a run that was ended. For research and education; not a medical device.
     """
-    with needing("batch", "dermalens batch"):
-        import fsspec, pyarrow  # noqa: E401, F401, I001  (that they are there)
+    _begin(engine, workers)
     from dermalens.batch.output import held, open_output
     from dermalens.batch.run import Wanted, allowed_errors, finish, prepare
 
@@ -105,6 +104,20 @@ def batch(  # noqa: PLR0913  (each is an option of the command)
         with _saying_how_to_go_on(run), _bar(run) as advance:
             finish(run, worker, max_errors=max_errors, advance=advance)
     _report(run, run.tally.images - before, time.monotonic() - began)
+
+
+def _begin(engine: EngineName, workers: int | None) -> None:
+    """The server of the workers first of all: it imports while this process looks for the images.
+
+    Raises:
+        MissingExtraError: a package that every run needs is not installed.
+    """
+    from dermalens.batch.processes import begin_server
+
+    if engine is EngineName.LOCAL and workers != 0:
+        begin_server()
+    with needing("batch", "dermalens batch"):
+        import fsspec, pyarrow  # noqa: E401, F401, I001  (that they are there)
 
 
 def _engine(name: EngineName, workers: int | None, gpus: int, source: str) -> Engine:

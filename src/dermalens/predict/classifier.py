@@ -211,13 +211,23 @@ def load(bundle: str | Path | None = None, *, threads: int = 1) -> Classifier:
         BundleError: the folder is not a complete, undamaged bundle that this version can read.
         MissingExtraError: a cleaning step of the bundle needs OpenCV, which is not installed.
     """
+    return open_classifier(checked(bundle), threads=threads)
+
+
+def checked(bundle: str | Path | None = None) -> Bundle:
+    """The bundle of a folder, or the one that comes with the package, before any graph of it is opened.
+
+    Raises:
+        BundleError: the folder is not a complete, undamaged bundle that this version can read.
+        MissingExtraError: a cleaning step of the bundle needs OpenCV, which is not installed.
+    """
     if bundle == "":  # which as a path would be the folder one is in
         raise BundleError("An empty path was given; name a bundle folder, or leave it out.")
     if bundle is None and not DEFAULT_BUNDLE.is_dir():
         raise BundleError("This installation has no packaged bundle; name one: --bundle PATH, or load(PATH).")
     loaded = read_bundle(DEFAULT_BUNDLE if bundle is None else Path(bundle))
     check_cleaning(loaded.manifest.preprocess.clean)
-    return open_classifier(loaded, threads=threads)
+    return loaded
 
 
 def open_classifier(bundle: Bundle, *, threads: int = 1) -> Classifier:

@@ -1,0 +1,80 @@
+"""How the processes of workers are started: forked from a server that has imported already what they need.
+
+So the imports are paid for once, and not by each worker. Each is spawned where there is no such server: on Windows, and
+in an actor of Ray, which has one worker only.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from multiprocessing import get_context
+from multiprocessing.process import BaseProcess
+from typing import Final
+
+THREAD_LIMITS: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+IMPORTED: Final = ("__main__", "dermalens.batch.worker")
+"""What every worker needs, the script of this process too, which `multiprocessing` has each of them import."""
+
+
+def begin_server() -> None:
+    """Start the process that workers are forked from, if that can be; it imports while this process goes on.
+
+    It keeps the environment that it is started in, and ends with this process.
+    """
+    if not _has_forkserver():
+        return
+    from multiprocessing import forkserver
+
+    multiprocessing.set_forkserver_preload(list(IMPORTED))
+    with _one_thread_each(), _interrupts_held_back():
+        forkserver.ensure_running()
+
+
+def start_process(target: Callable[..., None], *arguments: object, forked: bool) -> BaseProcess:
+    """A process of its own, with one thread for linear algebra; Ctrl-C is for the process that owns it."""
+    if forked:
+        begin_server()
+    context = get_context("forkserver") if forked and _has_forkserver() else get_context("spawn")
+    process: BaseProcess = context.Process(target=target, args=arguments, name="dermalens-batch", daemon=True)
+    with _one_thread_each(), _interrupts_held_back():
+        process.start()
+    return process
+
+
+def _has_forkserver() -> bool:
+    return "forkserver" in multiprocessing.get_all_start_methods()
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Processes that start meanwhile use one thread for linear algebra, as each has one core."""
+    before = {name: os.environ.get(name) for name in THREAD_LIMITS}
+    os.environ.update(dict.fromkeys(THREAD_LIMITS, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+@contextmanager
+def _interrupts_held_back() -> Iterator[None]:
+    """A process that starts meanwhile inherits the block, or Ctrl-C would have it complain in twenty lines."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    from multiprocessing import resource_tracker
+
+    resource_tracker.ensure_running()  # it would lift the block when it starts
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
