@@ -14,6 +14,7 @@ def setting(value: float, **other: float | str) -> dict[str, float | str]:
         "side": 224,
         "views": 1,
         "expected_calibration_error": 0.02,
+        "negative_log_likelihood": 0.5,
     }
     return {**whole, **dict.fromkeys(AIMS, value), **other}
 
@@ -26,6 +27,11 @@ def test_the_better_setting_is_chosen_though_it_costs_more() -> None:
 def test_of_settings_as_good_as_the_best_the_one_that_costs_least_is_chosen() -> None:
     cheap = setting(0.9 - TIE / 2, side=192)
     assert choose([setting(0.9), cheap, setting(0.9, views=2)]) is cheap
+
+
+def test_of_settings_that_cost_the_same_the_most_probable_one_is_chosen() -> None:
+    likely = setting(0.9 - TIE / 2, negative_log_likelihood=0.48)
+    assert choose([setting(0.9), likely, setting(0.9 - 2 * TIE, negative_log_likelihood=0.4)]) is likely
 
 
 @pytest.mark.parametrize("excluded", [{"networks": 2, "views": 2}, {"expected_calibration_error": LARGEST_ECE + 0.001}])

@@ -165,6 +165,13 @@ def test_missing_images_are_named_and_nothing_is_left(split: Path, tmp_path: Pat
     assert [path.name for path in tmp_path.iterdir() if "laid" in path.name] == []
 
 
+def test_an_image_that_no_file_can_be_called_is_missing(split: Path, tmp_path: Path) -> None:
+    first, *others = read_split(split).rows
+    write_index([replace(first, path=str(tmp_path / ("a" * 300 + ".jpg"))), *others], tmp_path / "long.csv")
+    with pytest.raises(DataError, match=r"1 image\(s\) of the split are missing"):
+        lay_out_split(tmp_path / "long.csv", tmp_path / "laid")
+
+
 def test_two_images_of_one_file_name_are_refused(split: Path, tmp_path: Path) -> None:
     rows = [row for row in read_split(split).rows if row.part == "train" and row.label == "nv"]
     named = [replace(row, image_id=name) for row, name in zip(rows, ("Mole", "mole"), strict=False)]

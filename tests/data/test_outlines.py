@@ -31,6 +31,11 @@ def test_images_without_an_outline_are_counted_and_named(tmp_path: Path):
         outline_files([row(str(number)) for number in range(7)], tmp_path)
 
 
+def test_an_image_id_that_no_file_can_have_has_no_outline(tmp_path: Path):
+    with pytest.raises(DataError, match=r"1 of 1 image\(s\) have no outline"):
+        outline_files([row("a" * 300)], tmp_path)
+
+
 @pytest.mark.parametrize("mode", ["1", "L", "RGB"])
 def test_an_outline_is_cut_as_its_image_is(tmp_path: Path, mode: str):
     mask = np.zeros((60, 90), bool)

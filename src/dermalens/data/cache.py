@@ -18,7 +18,7 @@ from dermalens.core.files import write_whole
 from dermalens.core.header import open_header
 from dermalens.core.image import open_upright, read_file
 from dermalens.data.check import Advance, nobody_watches
-from dermalens.data.files import plain_name
+from dermalens.data.files import is_file, plain_name
 from dermalens.data.index import MADE_TABLE, Row, write_index
 from dermalens.data.leaks import check_no_leak
 from dermalens.data.parallel import in_threads
@@ -144,7 +144,7 @@ def _write_all(rows: Sequence[Row], targets: Sequence[Path], *, reduction: Reduc
 
 def _is_there(source: Path, target: Path) -> bool:
     """A file without content is what a power cut leaves; one of another time is of an original that was changed."""
-    if not target.is_file() or not source.is_file():
+    if not is_file(target) or not is_file(source):
         return False
     found = target.stat()
     return found.st_size > 0 and int(found.st_mtime) == int(source.stat().st_mtime)

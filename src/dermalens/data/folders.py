@@ -16,7 +16,7 @@ from pathlib import Path
 from dermalens.core.errors import DataError, name_some
 from dermalens.core.files import claimed, write_whole
 from dermalens.data.check import Advance, nobody_watches
-from dermalens.data.files import plain_name
+from dermalens.data.files import is_file, plain_name
 from dermalens.data.index import FOLDERS_INDEX, PARTS, Row, index_file, write_index
 from dermalens.data.parallel import in_threads
 from dermalens.data.split import read_split
@@ -83,7 +83,7 @@ def lay_out(rows: Sequence[Row], place: Path, *, copy: bool, advance: Advance = 
     Raises:
         DataError: a missing image, two images of one name, a label that no folder can have, or no links here.
     """
-    missing = [row.image_id for row in rows if not Path(row.path).is_file()]
+    missing = [row.image_id for row in rows if not is_file(Path(row.path))]
     if missing:
         raise DataError(f"{len(missing)} image(s) of the split are missing: {name_some(missing)}. Bring them back.")
     odd = sorted({row.label for row in rows if row.label != plain_name(row.label)})

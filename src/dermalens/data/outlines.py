@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from dermalens.core.errors import DataError, name_some
+from dermalens.data.files import is_file
 from dermalens.data.index import Row
 
 Mask = NDArray[np.bool_]  # [side, side], True on the lesion
@@ -28,7 +29,7 @@ def outline_files(rows: Sequence[Row], folder: Path) -> list[Path]:
         DataError: rows without one (names up to five).
     """
     files = [folder / f"{row.image_id}{SUFFIX}" for row in rows]
-    missing = [row.image_id for row, file in zip(rows, files, strict=True) if not file.is_file()]
+    missing = [row.image_id for row, file in zip(rows, files, strict=True) if not is_file(file)]
     if missing:
         raise DataError(
             f"{len(missing)} of {len(rows)} image(s) have no outline in {folder}: {name_some(missing)}. "
