@@ -50,7 +50,7 @@ def test_an_answer_that_abstains_is_accessible(watched: Watched):
     page = watched.open("/")
     choose(page, as_file(chessboard((600, 450)), "page.png"))
     ask(page)
-    assert page.locator("article.answer").get_attribute("data-verdict") == "abstain"
+    expect(page.locator("article.answer")).to_have_attribute("data-verdict", "abstain")
     check(watched)
 
 

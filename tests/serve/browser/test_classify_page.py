@@ -132,7 +132,7 @@ def test_an_answer_that_comes_late_is_not_shown_for_another_image(watched: Watch
     with suppress(Error):  # the page has given it up
         held[0].continue_()
     assert page.locator("article.answer").count() == 1
-    assert page.locator("article.answer").get_attribute("data-verdict") == "abstain"
+    expect(page.locator("article.answer")).to_have_attribute("data-verdict", "abstain")
     assert page.locator("#form-error").is_hidden()
 
 
@@ -247,12 +247,12 @@ def test_the_whole_way_by_keyboard_alone(watched: Watched):
 def test_the_language_is_changed_and_stays(watched: Watched):
     page = watched.open("/")
     page.get_by_role("button", name="Deutsch").click()
-    assert page.locator("html").get_attribute("lang") == "de"
+    expect(page.locator("html")).to_have_attribute("lang", "de")
     page.set_input_files("#image", IRREGULAR)
     page.get_by_role("button", name=re.compile("Antwort|Auswerten|Ergebnis|Einschätzung")).click()
     expect(page.locator("article.answer")).to_be_visible()
     assert "Medizinprodukt" in page.locator("article.answer").inner_text()
     watched.open("/help")
-    assert page.locator("html").get_attribute("lang") == "de"
+    expect(page.locator("html")).to_have_attribute("lang", "de")
     page.get_by_role("button", name="English").click()
-    assert page.locator("html").get_attribute("lang") == "en"
+    expect(page.locator("html")).to_have_attribute("lang", "en")
