@@ -2,6 +2,7 @@
 
     python -m benchmarks.inference_paths [--bundle BUNDLE] [--split work/split.csv] [--repeats 30] [--out FILE]
 
+A way to run the graph is timed by itself with that of the first network, and in whole answers with those of all.
 Within each table the calls take turns, so that whatever else the machine does meets all of them alike; a figure stands
 beside that of the default path, and a ratio below 1 is faster. With a split the int8 graph is calibrated on images of
 its train part, and every faster path answers for each image of its test part. Writes results/inference_paths.json.
@@ -65,14 +66,15 @@ def measure(
     rows: Sequence[Row] = read_split(split).rows if split.is_file() else ()
     calibration = _calibration(classifier, rows)
     images = {name: jpeg(*size) for name, size in sizes.items()}
-    material = Material(classifier.bundle.graphs[classifier.manifest.members[0].file], calibration)
+    materials = [Material(classifier.bundle.graphs[one.file], calibration) for one in classifier.manifest.members]
+    material = materials[0]
     square = _square(classifier, next(iter(images.values())))
     sessions, refused = opened_ways(material, square)
     graphs = tables.graph_table(classifier, sessions, square, repeats)
     decoding = {name: tables.decode_table(classifier, data, repeats) for name, data in images.items()}
     resizing = {name: tables.resize_table(classifier, data, repeats) for name, data in images.items()}
     faster = [name for name, figures in graphs.items() if figures["ratio"] < FASTER]
-    ways = answer_ways(classifier, material, faster)
+    ways = answer_ways(classifier, materials, faster)
     ways |= {f"decode_{name}": Way(lambda: classifier, reader=name) for name in promising(decoding)}
     ways |= {f"resize_{name}": Way(lambda: classifier, cutter=name) for name in promising(resizing)}
     return {
@@ -109,14 +111,14 @@ def promising(by_size: Mapping[str, Table]) -> list[str]:
     ]
 
 
-def answer_ways(classifier: Classifier, material: Material, faster: Sequence[str]) -> dict[str, Way]:
-    """The default path, and the same with each of the faster graphs, and with both views in one batch."""
+def answer_ways(classifier: Classifier, materials: Sequence[Material], faster: Sequence[str]) -> dict[str, Way]:
+    """The default path, the same with all graphs run in each of the faster ways, and with both views in one batch."""
 
     def with_graph(name: str) -> Classifier:
-        return replace(classifier, sessions=(WAYS[name](material), *classifier.sessions[1:]))
+        return replace(classifier, sessions=tuple(WAYS[name](one) for one in materials))
 
     def with_batch(name: str) -> Classifier:
-        return replace(classifier, sessions=(BatchOfViews(WAYS[name](material)), *classifier.sessions[1:]))
+        return replace(classifier, sessions=tuple(BatchOfViews(WAYS[name](one)) for one in materials))
 
     ways = {"default": Way(lambda: classifier)} | {f"graph_{name}": Way(partial(with_graph, name)) for name in faster}
     if tuple(classifier.manifest.views) == HALF_TURN:

@@ -106,15 +106,16 @@ def scaling() -> str:
     rows = [
         f"| {int(count):,} | {one['seconds']:,.0f} s | {one['images_per_second']:.1f} | {one['ms_an_image']:.2f} ms "
         f"| {one['relative_to_smallest']:.3f} | {one['bound_images_per_second']:.1f} "
+        f"| {100_000 / (one['ms_an_image'] * one['bound_images_per_second']):.0f} % "
         f"| {one['peak_mb_of_the_command']:.0f} MB | {one['peak_mb_of_its_workers']:.0f} MB |"
         for count, one in result["runs"].items()
     ]
     head = [
         (
-            "| images | time | images/s | an image, start left out | relative | the bound meanwhile, images/s "
+            "| images | time | images/s | an image, start left out | relative | the bound meanwhile, images/s | of it "
             "| peak memory of the command | of its workers |"
         ),
-        "|---|---|---|---|---|---|---|---|",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     note = (
         f"{result['images']}, {result['distinct']:,} different ones. The start takes {result['start_s']:g} s; "

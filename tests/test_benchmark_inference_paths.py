@@ -19,7 +19,7 @@ from benchmarks.inference_graphs import (
     tuned,
     unchanged,
 )
-from benchmarks.inference_paths import measure, promising
+from benchmarks.inference_paths import answer_ways, measure, promising
 from benchmarks.inference_tables import timed
 from dermalens.core.taxonomy import CLASSES
 from dermalens.data.index import Row
@@ -63,6 +63,15 @@ def test_every_table_has_the_default_and_what_cannot_run_says_why(tmp_path):
     assert found["peak_memory_mb"]["default"] > 10
     assert found["test_part"] == {}
     assert found["bundle"] == "tiny 1.0"
+
+
+def test_a_way_to_run_the_graph_is_that_of_every_network(tmp_path):
+    write_tiny_bundle(tmp_path / "bundle")
+    classifier = load(tmp_path / "bundle")
+    materials = [Material(tiny_graph(), None), Material(tiny_graph(), None)]
+    made = answer_ways(classifier, materials, ["arena_off"])["graph_arena_off"].make()
+    assert len(made.sessions) == 2
+    assert not set(made.sessions) & set(classifier.sessions)
 
 
 def test_a_package_that_is_missing_is_named():

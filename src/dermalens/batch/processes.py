@@ -1,7 +1,8 @@
 """How the processes of workers are started: forked from a server that has imported already what they need.
 
-So the imports are paid for once, and not by each worker. Each is spawned where there is no such server: on Windows, and
-in an actor of Ray, which has one worker only.
+So the imports are paid for once, and not by each worker. Each is spawned elsewhere than on Linux (Windows has no such
+server, and libraries of macOS may not be used in a process that was forked), and in an actor of Ray, which has one
+worker only.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing import get_context
@@ -46,7 +48,7 @@ def start_process(target: Callable[..., None], *arguments: object, forked: bool)
 
 
 def _has_forkserver() -> bool:
-    return "forkserver" in multiprocessing.get_all_start_methods()
+    return sys.platform == "linux"
 
 
 @contextmanager

@@ -276,4 +276,6 @@ def _noted_sha256(note: Path) -> tuple[str, str | None]:
     except OSError as error:
         raise DataError(f"Cannot read {note}: {error.strerror}. It names the split; make it readable.") from error
     except _NO_NOTE as error:
-        raise DataError(f"{note} is not the note of a split: it has no sha256. Bring it back, or split again.") from error
+        raise DataError(
+            f"{note} is not the note of a split: it has no sha256. Bring it back, or split again."
+        ) from error
