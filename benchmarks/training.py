@@ -6,7 +6,7 @@ Real training is the recipe's own data module: drawn JPEG files of 256 pixels, a
 the same images kept decoded (`data.decoded`), with the random changes of the default recipe. Both sides take turns, so
 that what else the machine does falls on both. Each real turn starts its workers anew, so that nothing was decoded while
 the other side was timed. The first step after the workers were forked takes seconds, as the system then copies each
-page of memory that is written to; that happens once in an epoch and stands beside.
+page of memory that is written to; that happens once in a run, as workers stay from epoch to epoch, and stands beside.
 
 The workers decode ahead. So an epoch is longer here than what they may hold, and a batch is decoded for every batch
 that is taken while the clock runs. Where a GPU takes batches faster than new ones come, what they hold is used up

@@ -163,7 +163,7 @@ def training() -> str:
         for source, one in sources.items()
     ]
     head = [
-        "| network | images | random tensors, images/s | real, images/s | ratio | first step of an epoch |",
+        "| network | images | random tensors, images/s | real, images/s | ratio | first step with new workers |",
         "|---|---|---|---|---|---|",
     ]
     note = f"Float32 unless the device is a GPU. {_on(result)} `make bench ARGS=training`."

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import multiprocessing
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -17,16 +18,17 @@ from dermalens.data.split import write_split
 from dermalens.train.datamodule import DrawSampler, FixedImages, LesionData, TrainingImages, side_at
 
 LABELS = [0] * 900 + [1] * 100
+SIDES = [(0, 48)]
 
 
 @pytest.mark.parametrize(("power", "share"), [(0.5, 10 / 40), (1.0, 0.5)])
 def test_the_sampler_draws_classes_by_their_size_to_the_power_of_one_minus_power(power, share):
-    drawn = [LABELS[row] for epoch in range(20) for row, _ in sampler_of(power, epoch=epoch)]
+    drawn = [LABELS[row] for epoch in range(20) for row, *_ in sampler_of(power, epoch=epoch)]
     assert np.mean(drawn) == pytest.approx(share, abs=0.015)
 
 
 def test_with_power_0_every_image_is_drawn_once_an_epoch():
-    assert sorted(row for row, _ in sampler_of(0.0)) == list(range(1000))
+    assert sorted(row for row, *_ in sampler_of(0.0)) == list(range(1000))
 
 
 def test_draws_depend_on_seed_and_epoch_alone():
@@ -38,13 +40,13 @@ def test_draws_depend_on_seed_and_epoch_alone():
 @pytest.mark.parametrize("power", [0.0, 0.5])
 def test_the_processes_of_ddp_share_the_draws_of_one(power):
     alone = list(sampler_of(power))
-    parts = [list(DrawSampler(LABELS, power=power, seed=1, rank=rank, world=3)) for rank in range(3)]
+    parts = [list(DrawSampler(LABELS, power=power, seed=1, sides=SIDES, rank=rank, world=3)) for rank in range(3)]
     assert [len(part) for part in parts] == [333, 333, 333]
     assert [draw for draws in zip(*parts, strict=True) for draw in draws] == alone[:999]
 
 
 def sampler_of(power: float, *, seed: int = 1, epoch: int = 0) -> DrawSampler:
-    sampler = DrawSampler(LABELS, power=power, seed=seed)
+    sampler = DrawSampler(LABELS, power=power, seed=seed, sides=SIDES)
     sampler.set_epoch(epoch)
     return sampler
 
@@ -54,8 +56,8 @@ def test_the_test_part_is_never_read(make_recipe):
     data = LesionData(make_recipe())
     rows = data.train_rows + data.val_rows
     assert Counter(row.part for row in rows) == {"train": 28, "val": 14}
-    images = TrainingImages(data.train_rows, data.recipe, 48), FixedImages(data.val_rows, data.recipe)
-    assert [images[0][number, 5][2] for number in range(28)] == [
+    images = TrainingImages(data.train_rows, data.recipe), FixedImages(data.val_rows, data.recipe)
+    assert [images[0][number, 5, 48][2] for number in range(28)] == [
         images[0].recipe.classes.index(r.label) for r in data.train_rows
     ]
     assert {tuple(images[1][number][0].shape) for number in range(14)} == {(3, 64, 64)}
@@ -164,10 +166,10 @@ def test_an_extra_image_known_to_show_a_held_out_lesion_is_refused(make_recipe, 
 
 def test_the_same_draw_gives_the_same_image_whatever_is_in_its_batch(make_recipe):
     data = LesionData(make_recipe(["augment.noise_probability=1.0", "augment.blur_probability=1.0"]))
-    images = TrainingImages(data.train_rows, data.recipe, 48)
+    images = TrainingImages(data.train_rows, data.recipe)
 
     def changed(*drawn):
-        return data.on_after_batch_transfer(images.collate([images[one] for one in drawn]), 0)
+        return data.on_after_batch_transfer(images.collate([images[(*one, 48)] for one in drawn]), 0)
 
     together, labels = changed((3, 11), (3, 12), (8, 11))
     alone, _ = changed((3, 11))
@@ -189,10 +191,10 @@ def test_images_kept_decoded_are_the_images_and_are_made_once(make_recipe, tmp_p
     data.prepare_data()
     (kept,) = (tmp_path / "decoded").iterdir()
     made = kept.stat().st_mtime_ns
-    from_files = TrainingImages(data.train_rows, recipe, 64)
+    from_files = TrainingImages(data.train_rows, recipe)
     from_memory = data.train_dataloader().dataset
     assert from_memory.decoded == kept
-    assert all(torch.equal(from_memory[n, 5][0], from_files[n, 5][0]) for n in range(28))
+    assert all(torch.equal(from_memory[n, 5, 64][0], from_files[n, 5, 64][0]) for n in range(28))
     assert kept.stat().st_mtime_ns == made
 
 
@@ -226,7 +228,24 @@ def test_an_image_that_cannot_be_read_is_named(make_recipe, split_file):
 
 def test_the_training_side_follows_the_epoch(make_recipe):
     recipe = make_recipe(["augment.sides_pixels=[[0, 48], [2, 64], [5, 80]]"])
-    assert [side_at(recipe, epoch) for epoch in range(7)] == [48, 48, 64, 64, 64, 80, 80]
-    images = TrainingImages(LesionData(recipe).train_rows, recipe, 80)
-    assert images[0, 1][0].shape == (3, 92, 92)  # the margin that the warp takes from
+    sides = recipe.augment.sides_pixels
+    assert [side_at(sides, epoch) for epoch in range(7)] == [48, 48, 64, 64, 64, 80, 80]
+    images = TrainingImages(LesionData(recipe).train_rows, recipe)
+    assert images[0, 1, 80][0].shape == (3, 92, 92)  # the margin that the warp takes from
     assert Path(images.rows[0].path).is_file()
+
+
+def test_workers_stay_and_an_epoch_gives_what_a_run_that_begins_with_it_gives(make_recipe):
+    recipe = make_recipe(["augment.sides_pixels=[[0, 48], [1, 64]]", "data.workers=1"])
+    stays, begins = LesionData(recipe).train_dataloader(), LesionData(recipe).train_dataloader()
+    begins.sampler.set_epoch(1)
+    first = next(iter(stays))
+    (worker,) = multiprocessing.active_children()
+    stays.sampler.set_epoch(1)
+    second = list(stays)
+    assert worker.is_alive()
+    assert (first.side_pixels, {batch.side_pixels for batch in second}) == (48, {64})
+    for batch, expected in zip(second, begins, strict=True):
+        assert torch.equal(batch.squares, expected.squares)
+        assert np.array_equal(batch.draws, expected.draws)
+        assert torch.equal(batch.labels, expected.labels)

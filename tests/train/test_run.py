@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import os
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 import torch
 from lightning.pytorch.callbacks import EMAWeightAveraging
 
+from dermalens.train import datamodule
 from dermalens.train.checkpoint import MONITOR, MovableCheckpoint, checkpoint_callbacks
 from dermalens.train.epochs import read_metrics
 from dermalens.train.run import PatientStopping, build_trainer, train
@@ -17,6 +20,17 @@ def test_the_best_checkpoint_holds_the_average_of_the_weights_and_the_last_weigh
     average, last = kept["state_dict"], kept["current_model_state"]
     assert average.keys() == last.keys()
     assert not torch.equal(average["network.head.1.weight"], last["network.head.1.weight"])
+
+
+def test_a_worker_stays_for_all_epochs_and_changes_nothing(make_recipe, tmp_path, monkeypatch):
+    alone = train(make_recipe(), tmp_path / "alone")
+    monkeypatch.setattr(datamodule, "_step_back", lambda _: (tmp_path / f"worker-{os.getpid()}").touch())
+    helped = train(make_recipe(["data.workers=1"]), tmp_path / "helped")
+    assert [replace(record, seconds=0.0) for record in read_metrics(helped.log)] == [
+        replace(record, seconds=0.0) for record in read_metrics(alone.log)
+    ]
+    assert len(read_metrics(helped.log)) == 4
+    assert len(list(tmp_path.glob("worker-*"))) == 1
 
 
 def test_training_stops_when_nothing_gets_better(make_recipe, tmp_path):

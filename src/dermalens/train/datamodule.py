@@ -37,17 +37,28 @@ PREFETCH_BATCHES = 6
 LEAST_LESIONS = 2
 """Of each class, on either side."""
 
-Drawn = tuple[int, int]  # number of a row, seed of its random changes
-DrawnImage = tuple[Tensor, Draws, int]
+Drawn = tuple[int, int, int]  # number of a row, seed of its random changes, training side in pixels
+DrawnImage = tuple[Tensor, Draws, int, int]  # square, draws, label, training side
 
 
 class DrawSampler(Sampler[Drawn]):
-    """Draws of one epoch: (row, seed). Classes are drawn in proportion to their size to the power 1 - `power`.
+    """Draws of one epoch, with its side. Classes are drawn in proportion to their size to the power 1 - `power`.
 
-    The order depends on seed and epoch alone; each of `world` processes takes every world-th draw.
+    The order depends on seed and epoch alone; each of `world` processes takes every world-th draw. `sides` are those of
+    a recipe: the first epoch of each, and the side.
     """
 
-    def __init__(self, labels: Sequence[int], *, power: float, seed: int, rank: int = 0, world: int = 1) -> None:
+    def __init__(  # noqa: PLR0913  (each is by keyword)
+        self,
+        labels: Sequence[int],
+        *,
+        power: float,
+        seed: int,
+        sides: Sequence[tuple[int, int]],
+        rank: int = 0,
+        world: int = 1,
+    ) -> None:
+        self.sides = sides
         counts = Counter(labels)
         weights = np.array([counts[label] ** -power for label in labels])
         self.shares: NDArray[np.float64] = weights / weights.sum()
@@ -66,7 +77,8 @@ class DrawSampler(Sampler[Drawn]):
         order = random.choice(total, total, p=self.shares) if self.power else random.permutation(total)
         seeds = random.integers(2**31, size=total)
         mine = slice(self.rank, len(self) * self.world, self.world)
-        return iter([(int(row), int(seed)) for row, seed in zip(order[mine], seeds[mine], strict=True)])
+        side = side_at(self.sides, self.epoch)
+        return iter([(int(row), int(seed), side) for row, seed in zip(order[mine], seeds[mine], strict=True)])
 
 
 class DrawnBatch(NamedTuple):
@@ -81,31 +93,31 @@ class DrawnBatch(NamedTuple):
 class TrainingImages(Dataset[DrawnImage]):
     """Rows as squares uint8 [3, S, S], somewhat larger than the training side, with their draws and labels."""
 
-    def __init__(self, rows: Sequence[Row], recipe: Recipe, side_pixels: int, decoded: Path | None = None) -> None:
-        self.rows, self.recipe, self.side_pixels, self.decoded = rows, recipe, side_pixels, decoded
-        self.spec = recipe.preprocess.model_copy(update={"side_pixels": load_side(side_pixels)})
+    def __init__(self, rows: Sequence[Row], recipe: Recipe, decoded: Path | None = None) -> None:
+        self.rows, self.recipe, self.decoded = rows, recipe, decoded
+        self.specs = {side: loaded_at(side, recipe) for _, side in recipe.augment.sides_pixels}
         self._squares: Squares | None = None  # opened where it is read: a worker does not inherit what it can map
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def __getitem__(self, drawn: Drawn) -> DrawnImage:
-        number, seed = drawn
+        number, seed, side = drawn
         draws = draws_of(seed)
-        square = jpeg_loss(self._square(number), draws, self.recipe.augment)
-        return _as_tensor(square), draws, self.recipe.classes.index(self.rows[number].label)
+        square = jpeg_loss(self._square(number, side), draws, self.recipe.augment)
+        return _as_tensor(square), draws, self.recipe.classes.index(self.rows[number].label), side
 
-    def _square(self, number: int) -> SquarePixels:
+    def _square(self, number: int, side: int) -> SquarePixels:
         if self.decoded is None:
-            return read_square(self.rows[number], self.spec)
+            return read_square(self.rows[number], self.specs[side])
         if self._squares is None:
             self._squares = open_decoded(self.decoded)
         return np.array(self._squares[number])
 
     def collate(self, images: Sequence[DrawnImage]) -> DrawnBatch:
-        """A batch; in a worker its squares lie in shared memory."""
-        squares, draws, labels = zip(*images, strict=True)
-        return DrawnBatch(default_collate(list(squares)), np.stack(draws), self.side_pixels, torch.tensor(labels))
+        """A batch of one epoch; in a worker its squares lie in shared memory."""
+        squares, draws, labels, sides = zip(*images, strict=True)
+        return DrawnBatch(default_collate(list(squares)), np.stack(draws), sides[0], torch.tensor(labels))
 
 
 class FixedImages(Dataset[tuple[Tensor, int]]):
@@ -168,19 +180,20 @@ class LesionData(lightning.LightningDataModule):
 
     @property
     def _decoded_spec(self) -> PreprocessSpec:
-        largest = max(side for _, side in self.recipe.augment.sides_pixels)
-        return self.recipe.preprocess.model_copy(update={"side_pixels": load_side(largest)})
+        return loaded_at(max(side for _, side in self.recipe.augment.sides_pixels), self.recipe)
 
     def train_dataloader(self) -> DataLoader[DrawnImage]:
+        """For all epochs, so that its workers stay: the sampler says what an epoch draws, and its training side."""
         recipe, trainer = self.recipe, self.trainer
         labels = [recipe.classes.index(row.label) for row in self.train_rows]
         rank, world = self._place
-        epoch = trainer.current_epoch if trainer else 0
-        sampler = DrawSampler(labels, power=recipe.balance.sampler_power, seed=recipe.seed, rank=rank, world=world)
-        sampler.set_epoch(epoch)  # a resumed run starts its workers before Lightning says which epoch it is
+        power, sides = recipe.balance.sampler_power, recipe.augment.sides_pixels
+        sampler = DrawSampler(labels, power=power, seed=recipe.seed, sides=sides, rank=rank, world=world)
+        # A resumed run starts its workers before Lightning says which epoch it is.
+        sampler.set_epoch(trainer.current_epoch if trainer else 0)
         kept = Path(recipe.data.decoded) if recipe.data.decoded else None
         decoded = kept and keep_decoded(self.train_rows, self._decoded_spec, kept)
-        images = TrainingImages(self.train_rows, recipe, side_at(recipe, epoch), decoded)
+        images = TrainingImages(self.train_rows, recipe, decoded)
         return DataLoader(
             images,
             batch_size=recipe.trainer.batch_size,
@@ -188,6 +201,7 @@ class LesionData(lightning.LightningDataModule):
             collate_fn=images.collate,
             num_workers=recipe.data.workers,
             prefetch_factor=PREFETCH_BATCHES if recipe.data.workers else None,
+            persistent_workers=recipe.data.workers > 0,
             worker_init_fn=_step_back,
             drop_last=len(sampler) >= recipe.trainer.batch_size,
             pin_memory=torch.cuda.is_available(),
@@ -231,9 +245,14 @@ def _step_back(_: int) -> None:
         os.nice(19)
 
 
-def side_at(recipe: Recipe, epoch: int) -> int:
-    """The training side of an epoch, in pixels."""
-    return [side for start, side in recipe.augment.sides_pixels if start <= epoch][-1]
+def side_at(sides: Sequence[tuple[int, int]], epoch: int) -> int:
+    """The training side of an epoch, in pixels; `sides` are those of a recipe, each with its first epoch."""
+    return [side for start, side in sides if start <= epoch][-1]
+
+
+def loaded_at(side_pixels: int, recipe: Recipe) -> PreprocessSpec:
+    """How a picture is read that is trained on at this side."""
+    return recipe.preprocess.model_copy(update={"side_pixels": load_side(side_pixels)})
 
 
 def _extra_rows(recipe: Recipe, known: Sequence[Row]) -> list[Row]:

@@ -149,7 +149,6 @@ def build_trainer(recipe: Recipe, folder: Path, callbacks: Sequence[Callback]) -
         logger=False,  # the log is `EpochLog`: Lightning's wipes the former epochs when a run is resumed
         plugins=[AtomicCheckpointIO()],
         use_distributed_sampler=False,  # `DrawSampler` divides the draws
-        reload_dataloaders_every_n_epochs=1,  # the training side may change with the epoch
         num_sanity_val_steps=0,
         enable_model_summary=False,
         # Lightning refuses a bar among the callbacks otherwise, and adds one of its own where there is none.
