@@ -65,7 +65,7 @@ class DrawSampler(Sampler[Drawn]):
         self.power, self.seed, self.rank, self.world, self.epoch = power, seed, rank, world, 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Called by Lightning before each epoch; an order that workers have begun does not change."""
+        """Called by Lightning before each epoch."""
         self.epoch = epoch
 
     def __len__(self) -> int:
@@ -118,6 +118,13 @@ class TrainingImages(Dataset[DrawnImage]):
         """A batch of one epoch; in a worker its squares lie in shared memory."""
         squares, draws, labels, sides = zip(*images, strict=True)
         return DrawnBatch(default_collate(list(squares)), np.stack(draws), sides[0], torch.tensor(labels))
+
+
+class DrawnLoader(DataLoader[DrawnImage]):
+    """Begins an epoch when its first batch is asked for: a resumed run is told only then which epoch it is."""
+
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]  # PyTorch names the class of its own iterator
+        yield from super().__iter__()
 
 
 class FixedImages(Dataset[tuple[Tensor, int]]):
@@ -189,12 +196,11 @@ class LesionData(lightning.LightningDataModule):
         rank, world = self._place
         power, sides = recipe.balance.sampler_power, recipe.augment.sides_pixels
         sampler = DrawSampler(labels, power=power, seed=recipe.seed, sides=sides, rank=rank, world=world)
-        # A resumed run starts its workers before Lightning says which epoch it is.
         sampler.set_epoch(trainer.current_epoch if trainer else 0)
         kept = Path(recipe.data.decoded) if recipe.data.decoded else None
         decoded = kept and keep_decoded(self.train_rows, self._decoded_spec, kept)
         images = TrainingImages(self.train_rows, recipe, decoded)
-        return DataLoader(
+        return DrawnLoader(
             images,
             batch_size=recipe.trainer.batch_size,
             sampler=sampler,
