@@ -82,17 +82,17 @@ class Actor:
         return joined([self._rows(chunk) for chunk in chunked(keys, self._chunk)])
 
     def _rows(self, keys: list[str]) -> Rows:
-        self._worker = self._worker or start_worker(self._work)
+        worker, self._worker = self._worker or start_worker(self._work), None
         try:
-            return self._worker.answer(keys)
-        except BatchError:  # the next task is to hear why, and not that this process has ended
-            self._worker.end()
-            self._worker = None
+            rows = worker.answer(keys)
+        except BatchError:  # the next task has a fresh one, and is to hear this as well
+            worker.end()
             raise
         except EOFError:
-            worker, self._worker = self._worker, None
             worker.buried()
             return joined(list(score_alone(keys, self._work)))
+        self._worker = worker
+        return rows
 
 
 def _tasks(lists: Iterator[list[str]], *, size: int, workers: int) -> Iterator[list[str]]:

@@ -65,7 +65,7 @@ class DrawSampler(Sampler[Drawn]):
         self.power, self.seed, self.rank, self.world, self.epoch = power, seed, rank, world, 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Called by Lightning before each epoch."""
+        """Called by Lightning before each epoch, also before the first one of a resumed run."""
         self.epoch = epoch
 
     def __len__(self) -> int:
@@ -191,12 +191,11 @@ class LesionData(lightning.LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[DrawnImage]:
         """For all epochs, so that its workers stay: the sampler says what an epoch draws, and its training side."""
-        recipe, trainer = self.recipe, self.trainer
+        recipe = self.recipe
         labels = [recipe.classes.index(row.label) for row in self.train_rows]
         rank, world = self._place
         power, sides = recipe.balance.sampler_power, recipe.augment.sides_pixels
         sampler = DrawSampler(labels, power=power, seed=recipe.seed, sides=sides, rank=rank, world=world)
-        sampler.set_epoch(trainer.current_epoch if trainer else 0)
         kept = Path(recipe.data.decoded) if recipe.data.decoded else None
         decoded = kept and keep_decoded(self.train_rows, self._decoded_spec, kept)
         images = TrainingImages(self.train_rows, recipe, decoded)
