@@ -138,6 +138,17 @@ finally:
     assert done.stdout.splitlines()[-1] == "[]"
 
 
+def test_leaving_looks_for_no_cycles_among_what_was_imported():
+    code = """
+import atexit, gc, sys
+atexit.register(lambda: print(gc.get_freeze_count()))
+from dermalens.cli.main import main
+sys.argv = ["dermalens", "--version"]
+main()
+"""
+    assert int(python("-c", code).stdout.splitlines()[-1]) > 1000
+
+
 def test_predict_says_on_its_help_page_that_it_is_no_medical_device():
     result = CliRunner(env={"COLUMNS": "200"}).invoke(app, ["predict", "--help"])
     assert "not a medical device" in result.output

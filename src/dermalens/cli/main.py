@@ -6,6 +6,8 @@ went away.
 
 from __future__ import annotations
 
+import atexit
+import gc
 import io
 import os
 import sys
@@ -161,6 +163,7 @@ def _forget_output() -> None:
 
 def main() -> None:
     """Entry point of the `dermalens` command."""
+    atexit.register(gc.freeze)  # or Python, when it leaves, looks for cycles among all imports: a tenth of a second
     # Pillow warns of odd metadata; what matters for an answer is in its notes, what prevents one is our one-line error.
     warnings.filterwarnings("ignore", module=r"PIL\.")
     for stream in (sys.stdout, sys.stderr):
