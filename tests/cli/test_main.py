@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import struct
 import subprocess
@@ -138,15 +139,31 @@ finally:
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-def test_leaving_looks_for_no_cycles_among_what_was_imported():
-    code = """
-import atexit, gc, sys
+@pytest.mark.parametrize(("module", "is_quick"), [("json", True), ("torch", False)])
+def test_leaving_looks_for_no_cycles_among_what_was_imported_but_where_pytorch_is(module, is_quick):
+    code = f"""
+import atexit, gc, sys, types
 atexit.register(lambda: print(gc.get_freeze_count()))
 from dermalens.cli.main import main
+sys.modules["{module}"] = types.ModuleType("{module}")
 sys.argv = ["dermalens", "--version"]
 main()
 """
-    assert int(python("-c", code).stdout.splitlines()[-1]) > 1000
+    assert (int(python("-c", code).stdout.splitlines()[-1]) > 1000) == is_quick
+
+
+@pytest.mark.parametrize("number", [errno.ENAMETOOLONG, errno.EACCES, errno.ELOOP])
+def test_a_path_that_the_system_does_not_follow_is_one_line(number):
+    result = ended_by(OSError(number, os.strerror(number), b"/far/a\nb.csv"))
+    assert result.exit_code == 2
+    assert result.stderr == f"error: /far/a\\x0ab.csv: {os.strerror(number)}. Check the path.\n"
+
+
+@pytest.mark.parametrize("words", ["data index", "data audit", "card", "evaluate packaged", "predict m.jpg --bundle"])
+def test_a_name_that_is_too_long_is_one_line(words):
+    result = CliRunner().invoke(app, [*words.split(), "n" * 300])
+    assert result.exit_code == 2
+    assert result.stderr.endswith(": File name too long. Check the path.\n")
 
 
 def test_predict_says_on_its_help_page_that_it_is_no_medical_device():

@@ -38,7 +38,7 @@ from dermalens.cli.score import score
 from dermalens.cli.serve import serve
 from dermalens.cli.similar import similar
 from dermalens.cli.train import train
-from dermalens.core.errors import NO_ROOM, DermaLensError, StoppedError
+from dermalens.core.errors import NO_ROOM, REFUSED_PATH, DermaLensError, StoppedError
 from dermalens.core.files import visible
 
 INTERRUPTED: Final = 130
@@ -75,6 +75,9 @@ def _told() -> Iterator[None]:
         _forget_output()
         raise typer.Exit(OUTPUT_CLOSED) from error
     except OSError as error:
+        if error.errno in REFUSED_PATH and error.filename:
+            typer.echo(f"error: {visible(os.fsdecode(error.filename))}: {error.strerror}. Check the path.", err=True)
+            raise typer.Exit(2) from error
         if error.errno not in NO_ROOM:
             raise
         _forget_output()
@@ -161,9 +164,18 @@ def _forget_output() -> None:
     os.close(nowhere)
 
 
+def _leave_at_once() -> None:
+    """Python looks for cycles among all imports when it leaves, a tenth of a second. With PyTorch it must.
+
+    Modules that come with PyTorch (triton) count what was not freed, and complain in many lines.
+    """
+    if "torch" not in sys.modules:
+        gc.freeze()
+
+
 def main() -> None:
     """Entry point of the `dermalens` command."""
-    atexit.register(gc.freeze)  # or Python, when it leaves, looks for cycles among all imports: a tenth of a second
+    atexit.register(_leave_at_once)
     # Pillow warns of odd metadata; what matters for an answer is in its notes, what prevents one is our one-line error.
     warnings.filterwarnings("ignore", module=r"PIL\.")
     for stream in (sys.stdout, sys.stderr):

@@ -20,6 +20,8 @@ from typing import Final
 
 NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """Of an OSError: the disk is full, the quota used up or the file too large."""
+REFUSED_PATH: Final = (errno.ENAMETOOLONG, errno.ELOOP, errno.EACCES)
+"""Of an OSError: a path that the system does not follow, as it was given."""
 MAX_NAMED = 5
 """How many offenders a message lists by name."""
 
