@@ -64,8 +64,8 @@ class Case:
 
 
 CASES = (
-    Case("efficientnet_lite0", 224, on_cpu=(32, 6), on_gpu=(256, 100)),
-    Case("efficientnet_b4", 380, on_cpu=(4, 3), on_gpu=(64, 100)),
+    Case("efficientnet_lite0", 224, on_cpu=(32, 6), on_gpu=(256, 50)),
+    Case("efficientnet_b4", 380, on_cpu=(4, 3), on_gpu=(64, 50)),
 )
 
 
@@ -101,20 +101,20 @@ def measure_case(case: Case, files: Sequence[Row], folder: Path, *, decoded: str
     split = _split(files, folder / f"{case.backbone}.csv", batch_size * (2 + ahead + batches))
     recipe = _recipe(case, split, decoded, batch_size, workers)
     lightning.seed_everything(0, verbose=False)
-    step = _steps(recipe, device)
+    step = steps(recipe, device)
     data = LesionData(recipe)
     data.prepare_data()
     ready = torch.rand(batch_size, 3, case.side_pixels, case.side_pixels, device=device)
     synthetic = itertools.repeat((ready, torch.arange(batch_size, device=device) % len(CLASSES)))
-    for source in (synthetic, _real(data, device)):
-        _seconds(step, source, 2)
+    for source in (synthetic, real_batches(data, device)):
+        seconds_of(step, source, 2)
     turns, firsts = [], []
     for _ in range(TURNS[device.type]):
-        bare, real = _seconds(step, synthetic, batches), _real(data, device)
-        firsts.append(_seconds(step, real, 1))
+        bare, real = seconds_of(step, synthetic, batches), real_batches(data, device)
+        firsts.append(seconds_of(step, real, 1))
         if device.type == "cuda":
-            _seconds(step, real, ahead)
-        turns.append((bare, _seconds(step, real, batches)))
+            seconds_of(step, real, ahead)
+        turns.append((bare, seconds_of(step, real, batches)))
     bare, full = (statistics.median(times) / batches for times in zip(*turns, strict=True))
     return {
         "batch": batch_size,
@@ -167,7 +167,7 @@ def _recipe(case: Case, split: Path, decoded: str, batch_size: int, workers: int
     )
 
 
-def _steps(recipe: Recipe, device: torch.device) -> Callable[[Batch], None]:
+def steps(recipe: Recipe, device: torch.device) -> Callable[[Batch], None]:
     """One step of the recipe's module: forward, loss, backward, clipping, optimiser; as Lightning calls them."""
     module = LesionModule(recipe, [1] * len(CLASSES)).to(device)
     network = module.network.to(memory_format=torch.channels_last).train()
@@ -188,7 +188,7 @@ def _steps(recipe: Recipe, device: torch.device) -> Callable[[Batch], None]:
     return step
 
 
-def _real(data: LesionData, device: torch.device) -> Iterator[Batch]:
+def real_batches(data: LesionData, device: torch.device) -> Iterator[Batch]:
     """Batches of an epoch from its second on, changed on the device; the first has been waited for."""
     batches = iter(data.train_dataloader())
     next(batches)
@@ -201,7 +201,8 @@ def _real(data: LesionData, device: torch.device) -> Iterator[Batch]:
     return changed()
 
 
-def _seconds(step: Callable[[Batch], None], source: Iterator[Batch], batches: int) -> float:
+def seconds_of(step: Callable[[Batch], None], source: Iterator[Batch], batches: int) -> float:
+    """How long so many steps take, those of the device included."""
     start = time.perf_counter()
     for _ in range(batches):
         step(next(source))

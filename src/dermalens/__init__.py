@@ -10,6 +10,7 @@ Decision support for research and education, not a medical device.
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["Classifier", "DermaLensError", "Prediction", "__version__", "load"]
 
 __version__ = "0.1.0"
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # heeded when ONNX Runtime is imported; its wheels would tell of each session
 
 _HOMES: Final = {
     "Classifier": "dermalens.predict.classifier",

@@ -11,6 +11,7 @@ import os
 import shutil
 import warnings
 from functools import partial
+from multiprocessing import forkserver
 
 import fsspec
 import numpy as np
@@ -27,7 +28,7 @@ from dermalens.batch.scorer import Scorer
 from dermalens.batch.spark import make_predict_fn, spark_columns
 from dermalens.batch.workers import score_locally
 from dermalens.core.bundle import Calibration
-from dermalens.core.errors import DermaLensError, ImageError
+from dermalens.core.errors import BundleError, DermaLensError, ImageError
 from tests.batch.drawn import (
     COUNT,
     DiesAlways,
@@ -530,3 +531,22 @@ def test_the_function_for_spark_makes_columns_of_paths(whole, bundle, images, cl
     assert list(columns) == [name for name, _ in spark_columns(classifier.manifest.classes)]
     assert columns["path"].tolist() == expected["path"]
     assert columns["nv"].tolist() == expected["nv"]
+
+
+def test_a_bundle_with_a_graph_that_cannot_be_opened_leaves_no_output(images, tmp_path):
+    write_tiny_bundle(tmp_path / "broken", {"model.onnx": tiny_graph().replace(b"Cast", b"Cost")})
+    with pytest.raises(BundleError, match=r"model\.onnx is not a graph that ONNX Runtime can load"):
+        score(str(tmp_path / "broken"), images, tmp_path / "out", workers=1)
+    assert not (tmp_path / "out").exists() or not list((tmp_path / "out").iterdir())
+
+
+@pytest.mark.parametrize("error", [OSError("AF_UNIX path too long"), EOFError()])
+def test_workers_are_spawned_where_there_is_no_server_to_fork_them(whole, bundle, images, tmp_path, monkeypatch, error):
+    def refuse():
+        raise error
+
+    monkeypatch.setattr(forkserver, "ensure_running", refuse)
+    monkeypatch.setattr(forkserver, "connect_to_new_process", lambda fds: refuse())
+    monkeypatch.setattr(forkserver._forkserver, "connect_to_new_process", lambda fds: refuse())
+    score(bundle, images, tmp_path / "out", workers=2)
+    assert shards(tmp_path / "out") == shards(whole)

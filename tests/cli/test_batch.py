@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from functools import partial
+from pathlib import Path
 
 import fsspec
 import psutil
@@ -309,3 +310,20 @@ def test_without_its_packages_the_line_to_type_is_given(monkeypatch, place, tmp_
     result = typed(place, tmp_path / "out")
     assert result.exit_code == 2
     assert result.stderr == "error: dermalens batch needs an optional part: pip install 'dermalens[batch]'\n"
+
+
+@pytest.mark.parametrize("folder", ["n" * 120, "plain"])
+def test_neither_files_in_the_current_folder_nor_a_long_temporary_one_disturb_the_workers(place, tmp_path, folder):
+    """The server that forks them has a socket in the temporary folder, and imports."""
+    here, temporary = tmp_path / "here", tmp_path / folder
+    here.mkdir()
+    temporary.mkdir()
+    for name in ("random", "logging", "json", "numpy", "PIL", "email"):
+        (here / f"{name}.py").write_text("raise SystemExit('imported from the current folder')")
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    command = [str(Path(sys.executable).with_name("dermalens")), *words(place, tmp_path / "out")]
+    done = subprocess.run(
+        command, cwd=here, env=environment | {"TMPDIR": str(temporary)}, capture_output=True, text=True, check=False
+    )
+    assert "images in 8 shards" in done.stdout, done.stderr
+    assert "current folder" not in done.stderr

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -64,3 +68,18 @@ def test_a_graph_with_another_output_name_is_refused(name):
 def test_pixels_that_do_not_fit_end_in_our_error():
     with pytest.raises(BundleError, match="failed in ONNX Runtime"):
         opened(tiny_graph()).run(np.zeros((1, 8, 8, 3), dtype=np.uint8))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts the threads in /proc")
+def test_onnx_runtime_tells_nobody_of_a_session(tmp_path):
+    """Its wheels send what they are used for to their maker, from a thread of their own, and keep an identifier."""
+    code = (
+        "import os, time; import dermalens.predict.session; time.sleep(0.5); print(len(os.listdir('/proc/self/task')))"
+    )
+    home = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path), "OPENBLAS_NUM_THREADS": "1"}
+    environment = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment | home, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "1\n"
+    assert not list(tmp_path.iterdir())

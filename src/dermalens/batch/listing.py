@@ -27,7 +27,6 @@ from dermalens.batch.storage import (
 )
 from dermalens.batch.walk import EVERYTHING, Entry, cut, matching, scanned
 from dermalens.core.files import IMAGE_SUFFIXES, is_image
-from dermalens.predict.sources import walk_images
 
 NEEDED: Final = (
     "Needed is a folder or a glob of images, a CSV or text list of their paths, or the URL of one, such as s3://b/p"
@@ -90,7 +89,8 @@ def find_source(text: str, *, column: str | None = None) -> Source:
     if kind != "list":
         return Source(name, kind)
     if is_image(Path(name).name):
-        raise BatchError(f"{text} is one image: dermalens predict {text}. {NEEDED}.")
+        advice = "" if is_url(text) else f": dermalens predict {text}"
+        raise BatchError(f"{text} is one image{advice}. {NEEDED}.")
     return Source(name, "list", column or (COLUMN if _ending(name) == "csv" else None), _sha256(text, name))
 
 
@@ -105,12 +105,11 @@ def images_of(source: Source) -> Iterator[str]:
             yield from _listed(source)
         elif is_url(source.name):
             yield from _in_bucket(source)
-        elif source.kind == "glob":
-            closed: list[str] = []
-            yield from matching(*cut(source.name, os.sep), scanned, closed)
-            yield from closed  # each a row with its error, as of a folder
         else:
-            yield from walk_images(source.name)
+            root, parts = cut(source.name, os.sep) if source.kind == "glob" else (source.name, EVERYTHING)
+            closed: list[str] = []
+            yield from matching(root, parts, scanned, closed)
+            yield from closed  # each a row with its error
 
 
 def no_images(source: Source) -> BatchError:

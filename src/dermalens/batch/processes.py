@@ -1,8 +1,8 @@
 """How the processes of workers are started: forked from a server that has imported already what they need.
 
 So the imports are paid for once, and not by each worker. Each is spawned elsewhere than on Linux (Windows has no such
-server, and libraries of macOS may not be used in a process that was forked), and in an actor of Ray, which has one
-worker only.
+server, and libraries of macOS may not be used in a process that was forked), in an actor of Ray, which has one
+worker only, and where the server does not start.
 """
 
 from __future__ import annotations
@@ -11,15 +11,21 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from multiprocessing import get_context
 from multiprocessing.process import BaseProcess
 from typing import Final
 
 THREAD_LIMITS: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-IMPORTED: Final = ("__main__", "dermalens.batch.worker")
-"""What every worker needs, the script of this process too, which `multiprocessing` has each of them import."""
+ENVIRONMENT: Final = {**dict.fromkeys(THREAD_LIMITS, "1"), "PYTHONSAFEPATH": "1"}
+"""Of a process that is started: linear algebra in one thread, as each has one core, and no module is imported from the
+folder that one is in, where images may lie that come from anybody."""
+IMPORTED: Final = ("dermalens.batch.worker",)
+"""What every worker needs."""
+NO_SERVER: Final = (OSError, EOFError)
+"""Of a server that cannot be: its socket lies in the temporary folder, whose path may be too long or which may be
+missing; or that was killed while it imported."""
 
 
 def begin_server() -> None:
@@ -32,17 +38,22 @@ def begin_server() -> None:
     from multiprocessing import forkserver
 
     multiprocessing.set_forkserver_preload(list(IMPORTED))
-    with _one_thread_each(), _interrupts_held_back():
+    with suppress(*NO_SERVER), _environment(), _interrupts_held_back():
         forkserver.ensure_running()
 
 
 def start_process(target: Callable[..., None], *arguments: object, forked: bool) -> BaseProcess:
     """A process of its own, with one thread for linear algebra; Ctrl-C is for the process that owns it."""
-    if forked:
+    if forked and _has_forkserver():
         begin_server()
-    context = get_context("forkserver") if forked and _has_forkserver() else get_context("spawn")
-    process: BaseProcess = context.Process(target=target, args=arguments, name="dermalens-batch", daemon=True)
-    with _one_thread_each(), _interrupts_held_back():
+        with suppress(*NO_SERVER):
+            return _started(get_context("forkserver").Process, target, arguments)
+    return _started(get_context("spawn").Process, target, arguments)
+
+
+def _started(kind: Callable[..., BaseProcess], target: Callable[..., None], arguments: Sequence[object]) -> BaseProcess:
+    process = kind(target=target, args=arguments, name="dermalens-batch", daemon=True)
+    with _environment(), _interrupts_held_back():
         process.start()
     return process
 
@@ -52,10 +63,10 @@ def _has_forkserver() -> bool:
 
 
 @contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Processes that start meanwhile use one thread for linear algebra, as each has one core."""
-    before = {name: os.environ.get(name) for name in THREAD_LIMITS}
-    os.environ.update(dict.fromkeys(THREAD_LIMITS, "1"))
+def _environment() -> Iterator[None]:
+    """Processes that start meanwhile have `ENVIRONMENT`."""
+    before = {name: os.environ.get(name) for name in ENVIRONMENT}
+    os.environ.update(ENVIRONMENT)
     try:
         yield
     finally:

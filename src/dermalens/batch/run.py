@@ -8,18 +8,19 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Final
 
 from dermalens import __version__
 from dermalens.batch.errors import BatchError
 from dermalens.batch.listing import Source, find_source
-from dermalens.batch.manifest import Format, Manifest, Plan, begin_or_resume, keys_of
+from dermalens.batch.manifest import Format, Manifest, Plan, begin_or_resume, has_begun, keys_of
 from dermalens.batch.output import LocalFolder, Output
 from dermalens.batch.scorer import Options, Rows, joined, printable
 from dermalens.batch.shards import COUNTED, Tally, count_shard, shard_bytes
 from dermalens.batch.storage import STORAGE_ADVICE, reason_of
 from dermalens.batch.worker import Work
-from dermalens.predict.classifier import Asked, Classifier, checked
+from dermalens.predict.classifier import Asked, Classifier, checked, open_classifier
 from dermalens.predict.prevalence import base_prevalence
 
 TIMINGS: Final = "timings.jsonl"
@@ -67,7 +68,7 @@ def prepare(wanted: Wanted, output: Output) -> Run:
         DermaLensError: the bundle, the source or the output cannot be used, or the output belongs to another run.
     """
     source = find_source(wanted.source, column=wanted.list_column)
-    work, plan, limits = _planned(wanted, source)
+    work, plan, limits = _planned(wanted, source, has_begun=has_begun(output))
     manifest, digests = begin_or_resume(output, plan, source, limits)
     names, tally = output.names(), Tally()
     finished = [number for number in range(manifest.shards) if manifest.shard_name(number) in names]
@@ -165,8 +166,8 @@ def allowed_errors(text: str, images: int) -> int:
     Raises:
         BatchError: it is neither.
 
-    >>> allowed_errors("10", 5000), allowed_errors("0.01", 5000)
-    (10, 50)
+    >>> allowed_errors("10", 5000), allowed_errors("0.01", 5000), allowed_errors("0.29", 100)
+    (10, 50, 29)
     """
     try:
         if text.isdecimal():
@@ -176,7 +177,7 @@ def allowed_errors(text: str, images: int) -> int:
         share = -1.0
     if not 0 <= share < 1:
         raise BatchError(f"--max-errors {text} given; needed is a number of images, or a share of them such as 0.01.")
-    return int(share * images)
+    return int(Decimal(text) * images)
 
 
 def _count(output: Output, manifest: Manifest, number: int, tally: Tally) -> None:
@@ -189,12 +190,14 @@ def _count(output: Output, manifest: Manifest, number: int, tally: Tally) -> Non
         ) from error
 
 
-def _planned(wanted: Wanted, source: Source) -> tuple[Work, Plan, list[str]]:
+def _planned(wanted: Wanted, source: Source, *, has_begun: bool) -> tuple[Work, Plan, list[str]]:
+    """A bundle with a graph that cannot be opened is to be found before anything is written, not by the workers."""
     if wanted.gpu and not os.environ.get("RAY_ADDRESS"):  # in a cluster the GPUs are elsewhere; an actor looks itself
         from dermalens.batch.gpu import check_gpu
 
         check_gpu()
-    classifier = Classifier(checked(wanted.bundle), sessions=())  # who scores opens the graphs
+    bundle = checked(wanted.bundle)
+    classifier = Classifier(bundle, sessions=()) if has_begun else open_classifier(bundle)
     point = classifier.operating_point(wanted.operating_point)
     classifier.check(Asked(point, wanted.prevalence))
     if wanted.prevalence is not None:

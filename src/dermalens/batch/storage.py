@@ -157,8 +157,10 @@ def located(key: str, base: str) -> str:
     ('s3://bucket/lists/a.jpg', '/data/a.jpg')
     >>> located("a.jpg", "zip://lists::s3://bucket/a.zip"), located("a.jpg", "memory://")
     ('zip://lists/a.jpg::s3://bucket/a.zip', 'memory://a.jpg')
+    >>> located("/data/a.jpg", "file:///lists"), located("/mnt/a.jpg", "s3://bucket/lists")
+    ('/data/a.jpg', '/mnt/a.jpg')
     """
-    if is_url(key) or not base:
+    if is_url(key) or not base or os.path.isabs(key):  # noqa: PTH117  (as below)
         return key
     if not is_url(base):
         return os.path.join(base, key)  # noqa: PTH118  (bytes that are no UTF-8 stay)
