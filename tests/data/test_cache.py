@@ -1,5 +1,6 @@
 import errno
 import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from PIL import Image
 
 from dermalens.core.errors import DataError
+from dermalens.core.files import claimed, has_locks
 from dermalens.data import cache
 from dermalens.data.cache import Copy, Reduction, copy_reduced, reduced_bytes
 from dermalens.data.index import Row, read_index, write_index
@@ -135,6 +137,34 @@ def test_a_file_in_the_place_of_the_folder_asks_for_another_and_a_full_disk_for_
     monkeypatch.setattr(cache, "write_whole", full)
     with pytest.raises(DataError, match=r"No space left on device\. Make room, then run the same again\.$"):
         copied(split)
+
+
+def test_a_copy_into_a_linked_folder_can_be_carried_away(split: Path, tmp_path: Path) -> None:
+    (tmp_path / "deep" / "disk").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "deep" / "disk")
+    copy_reduced(read_index(split), split, tmp_path / "link", reduction=Reduction(48, 90))
+    shutil.move(tmp_path / "deep" / "disk", tmp_path / "carried")
+    (tmp_path / "link").unlink()
+    assert all(Path(row.path).is_file() for row in read_index(tmp_path / "carried" / "split.csv"))
+
+
+def test_a_copy_of_a_split_behind_a_link_has_its_note(split: Path, tmp_path: Path) -> None:
+    link = tmp_path / "elsewhere" / "named.csv"
+    link.parent.mkdir()
+    link.symlink_to(split)
+    copy = copy_reduced(read_index(link), link, tmp_path / "copy", reduction=Reduction(48, 90))
+    assert copy.index.with_suffix(".json").read_bytes() == split.with_suffix(".json").read_bytes()
+
+
+@pytest.mark.skipif(not has_locks(), reason="needs locks, which Windows has not")
+def test_two_copies_into_one_folder_at_once_are_refused(split: Path) -> None:
+    (split.parent / "copy").mkdir()
+    with (
+        claimed(split.parent / "copy"),
+        pytest.raises(DataError, match="copy is being written by another command. Wait for it or choose another --out"),
+    ):
+        copied(split)
+    assert copied(split).images == 6
 
 
 def test_a_split_with_a_lesion_on_two_sides_is_not_copied(split: Path) -> None:

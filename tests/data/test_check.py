@@ -1,3 +1,4 @@
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -6,7 +7,7 @@ import pytest
 
 from dermalens.core.errors import DataError
 from dermalens.data.check import Listing, Problem, describe, find_problems, leave_out, refuse
-from dermalens.data.index import Row
+from dermalens.data.index import Row, read_index, write_index
 from dermalens.data.sources import read_source
 from tests.data.conftest import save, write_csv
 
@@ -63,6 +64,20 @@ def test_an_image_listed_under_two_labels_is_left_out_altogether(kaggle: Path) -
     rows = list(read_source(kaggle).rows)
     doubled = [*rows, replace(rows[0], label="nv")]
     assert leave_out(doubled, problems_of(doubled)) == rows[1:]
+
+
+def test_an_image_whose_name_is_not_utf8_is_named_and_can_be_left_out(tmp_path: Path) -> None:
+    save(tmp_path / "nv" / "a.png", 1)
+    image = Path(os.fsdecode(os.fsencode(tmp_path / "nv") + b"/M\xfcller.png"))
+    try:
+        save(image, 2)
+    except OSError:
+        pytest.skip("this disk takes no such name")
+    listing = read_source(tmp_path)
+    problems = find_problems(listing)
+    assert describe(problems) == r"1 unusable name: M\xfcller (name is not UTF-8; rename it)"
+    write_index(leave_out(listing.rows, problems), tmp_path / "index.csv")
+    assert [row.image_id for row in read_index(tmp_path / "index.csv")] == ["a"]
 
 
 def test_five_are_named_and_the_rest_is_counted(kaggle: Path) -> None:

@@ -27,6 +27,35 @@ def test_an_index_moves_together_with_its_images(tmp_path: Path) -> None:
     assert Path(read_index(tmp_path / "there" / "index.csv")[0].path).is_file()
 
 
+def test_images_below_the_index_are_found_there_through_whatever_links_either_was_named(tmp_path: Path) -> None:
+    real, link = tmp_path / "deep" / "disk" / "data", tmp_path / "link"
+    image = save(real / "images" / "a.jpg", 1)
+    link.symlink_to(real)
+    for target in (real / "index.csv", link / "index.csv"):
+        for path in (image, link / "images" / "a.jpg"):
+            write_index([Row("a", str(path), "mel", "L1")], target)
+            assert "\na,images/a.jpg," in target.read_text()
+
+
+def test_a_folder_of_images_that_is_itself_a_link_keeps_its_name(tmp_path: Path) -> None:
+    image = save(tmp_path / "disk" / "a.jpg", 1)
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "images").symlink_to(image.parent)
+    write_index([Row("a", str(tmp_path / "here" / "images" / "a.jpg"), "mel", "L1")], tmp_path / "here" / "index.csv")
+    assert "\na,images/a.jpg," in (tmp_path / "here" / "index.csv").read_text()
+
+
+def test_an_index_written_through_a_link_takes_the_place_of_what_it_leads_to(tmp_path: Path) -> None:
+    image = save(tmp_path / "images" / "a.jpg", 1)
+    real, link = tmp_path / "deep" / "disk" / "real.csv", tmp_path / "index.csv"
+    write_index([], real)
+    link.symlink_to(real)
+    rows = [Row("a", str(image), "mel", "L1")]
+    write_index(rows, link)
+    assert link.is_symlink()
+    assert read_index(link) == read_index(real) == rows
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -36,6 +65,8 @@ def test_an_index_moves_together_with_its_images(tmp_path: Path) -> None:
         (",".join(COLUMNS).encode() + b"\na,b,c\n", "index.csv:2 is not a row of an index"),
         (",".join(COLUMNS).encode() + b"\na,b,nv,L,old,,,,,\n", "index.csv:2 is not a row of an index: could not"),
         (",".join(COLUMNS).encode() + b"\na,b,nv,L,inf,,,,,\n", "index.csv:2 is not a row of an index: could not"),
+        (",".join(COLUMNS).encode() + b"\na,b,nv,L,,,,,valid,\n", ":2 .*: its part is 'valid'; needed is train"),
+        (",".join(COLUMNS).encode() + b"\na,b,nv,L,,,,,Train,\n", ":2 .*: its part is 'Train'; needed is train"),
     ],
 )
 def test_a_file_that_is_no_index_is_refused(tmp_path: Path, content: bytes, message: str) -> None:

@@ -1,9 +1,13 @@
+import errno
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from dermalens.core.errors import DataError
 from dermalens.data.check import find_problems
+from dermalens.data.leaks import merge_known_pairs
 from dermalens.data.sources import SOURCES, detect_layout, read_source
 from tests.data.conftest import REAL_DATA, save, write_csv
 
@@ -158,6 +162,55 @@ def test_plain_csv_with_paths_and_everything_optional(tmp_path: Path) -> None:
     assert Path(row.path).is_file()
 
 
+def test_the_unnamed_column_of_pandas_is_no_id_and_nothing_else(tmp_path: Path) -> None:
+    row = read_source(write_csv(tmp_path / "list.csv", (",path,label", "7,one.jpg,nv"))).rows[0]
+    assert (row.image_id, row.lesion_id, row.age_years, row.sex, row.site) == ("one", "one", None, "", "")
+
+
+@pytest.mark.parametrize("header", ["path,label,label", "path,Label,label", 'path,"label","LABEL"'])
+def test_a_column_that_is_needed_and_stands_twice_is_refused(tmp_path: Path, header: str) -> None:
+    with pytest.raises(DataError, match=r"more than one column of the name \(in any casing\) label\. Keep"):
+        read_source(write_csv(tmp_path / "list.csv", (header, "one.jpg,nv,mel")))
+
+
+def test_columns_that_are_not_read_may_stand_twice(tmp_path: Path) -> None:
+    table = write_csv(tmp_path / "list.csv", ("path,label,dx,dx,note,note,,", "one.jpg,nv,mel,bcc,x,y,z,w"))
+    assert [row.label for row in read_source(table).rows] == ["nv"]
+
+
+def test_a_column_that_stands_twice_in_the_other_tables_is_refused(kaggle: Path, challenge: Path) -> None:
+    header = "lesion_id,image_id,dx,dx_type,age,sex,localization,DX"
+    write_csv(kaggle / "HAM10000_metadata.csv", (header, "HAM_1,ISIC_0000001,mel,histo,50,male,back,nv"))
+    with pytest.raises(DataError, match=r"\(in any casing\) dx\."):
+        read_source(kaggle)
+    groups = challenge / "ISIC2018_Task3_Training_LesionGroupings.csv"
+    write_csv(groups, ("image,lesion_id,Lesion_ID", "ISIC_0000001,HAM_7,HAM_8"))
+    with pytest.raises(DataError, match=r"\(in any casing\) lesion_id\."):
+        read_source(challenge)
+    groups.unlink()
+    write_csv(next(challenge.glob("*/*.csv")), (f"{ONE_HOT},mel", "ISIC_0000001,0,1,0,0,0,0,0,1"))
+    with pytest.raises(DataError, match=r"\(in any casing\) mel\."):
+        read_source(challenge)
+
+
+def test_an_id_that_is_written_as_a_file_name_loses_its_suffix(tmp_path: Path) -> None:
+    lines = ("image_id,label", "ISIC_0033481.jpg,nv", "ISIC_0033421.JPG,nv", "v1.2,nv")
+    rows = read_source(write_csv(tmp_path / "list.csv", lines)).rows
+    assert [row.image_id for row in rows] == ["ISIC_0033481", "ISIC_0033421", "v1.2"]
+    assert len({row.lesion_id for row in merge_known_pairs(rows)}) == 2
+
+
+def test_tables_are_found_by_a_suffix_in_capitals(tmp_path: Path, challenge: Path) -> None:
+    write_csv(tmp_path / "photos" / "METADATA.CSV", ("path,label", "one.jpg,nv"))
+    assert [row.label for row in read_source(tmp_path / "photos").rows] == ["nv"]
+    truth = next(challenge.glob("*/*.csv"))
+    truth.rename(truth.with_suffix(".CSV"))
+    groupings = challenge / "ISIC2018_Task3_Training_LesionGroupings.CSV"
+    write_csv(groupings, ("image,lesion_id", "ISIC_0000001,HAM_7", "ISIC_0000002,HAM_7"))
+    for given in (challenge, challenge / "ISIC2018_Task3_Training_Input"):
+        assert {row.lesion_id for row in read_source(given).rows} == {"HAM_7"}
+
+
 @pytest.mark.parametrize("word", ["NA", "unknown", "-", "nan", ""])
 def test_an_unknown_lesion_is_a_lesion_of_its_own(tmp_path: Path, word: str) -> None:
     lines = ("path,label,lesion", f"one.jpg,nv,{word}", f"two.jpg,mel,{word}", "three.jpg,nv,L1")
@@ -203,11 +256,60 @@ def test_a_link_upwards_neither_goes_round_in_circles_nor_mixes_the_classes(tmp_
 
 def test_folders_linked_into_place_are_read(tmp_path: Path) -> None:
     save(tmp_path / "elsewhere" / "c.jpg", 3)
+    save(tmp_path / "apart" / "d.jpg", 4)
     root = class_folders(tmp_path / "photos")
     (root / "nv" / "more").symlink_to(tmp_path / "elsewhere")
-    (root / "df").symlink_to(tmp_path / "elsewhere")
-    assert [(row.image_id, row.label) for row in read_source(root).rows][:2] == [("a", "mel"), ("df/c", "df")]
-    assert len(read_source(root).rows) == 4
+    (root / "df").symlink_to(tmp_path / "apart")
+    assert {row.image_id: row.label for row in read_source(root).rows} == {"a": "mel", "d": "df", "b": "nv", "c": "nv"}
+
+
+def test_a_part_that_is_a_link_to_another_is_refused_with_both_names(tmp_path: Path) -> None:
+    class_folders(tmp_path / "train")
+    class_folders(tmp_path / "test")
+    (tmp_path / "val").symlink_to("test")
+    with pytest.raises(DataError, match=r"2 folder\(s\) would be read .*: val/MEL is test/MEL, val/nv is test/nv\."):
+        read_source(tmp_path)
+
+
+def test_a_folder_in_two_classes_is_refused_unless_it_has_no_image(tmp_path: Path) -> None:
+    root = class_folders(tmp_path / "photos")
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    for label in ("MEL", "nv"):
+        (root / label / "more").symlink_to(shared)
+    assert len(read_source(root).rows) == 2
+    save(shared / "c.jpg", 3)
+    with pytest.raises(DataError, match="nv/more is MEL/more. Remove the links"):
+        read_source(root)
+
+
+@pytest.mark.parametrize("link", ["nv", "train/nv", "train/mel/more"])
+def test_a_link_to_a_folder_that_is_gone_is_named(tmp_path: Path, link: str) -> None:
+    save(tmp_path / ("train/mel/a.jpg" if "train" in link else "mel/a.jpg"), 1)
+    (tmp_path / link).symlink_to(tmp_path / "gone")
+    with pytest.raises(DataError, match=rf"1 link\(s\) lead nowhere, .*: {tmp_path / link}\. Bring back"):
+        read_source(tmp_path)
+
+
+def test_a_note_or_an_image_that_is_a_link_to_nothing_does_not_stop_the_listing(tmp_path: Path) -> None:
+    root = class_folders(tmp_path)
+    (root / "README.md").symlink_to("gone.md")
+    (root / "nv" / "c.png").symlink_to("gone.png")
+    assert [(found.kind, found.row.image_id) for found in find_problems(read_source(root))] == [("missing image", "c")]
+
+
+def test_a_class_folder_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root, scan = class_folders(tmp_path), os.scandir
+    (root / "lost+found").mkdir()
+
+    def refuse(place: str | Path) -> Any:  # as the system does, but for root
+        if Path(place).name in ("nv", "lost+found"):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(place))
+        return scan(place)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(DataError, match=rf"^Cannot read {root / 'nv'}: Permission denied\. Make it readable"):
+        read_source(root)
 
 
 def test_nothing_at_the_path_says_so(tmp_path: Path) -> None:

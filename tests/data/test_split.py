@@ -99,6 +99,36 @@ def test_what_lies_beside_an_index_is_nobodys_note(rows: Rows, tmp_path: Path) -
     assert read_rows(tmp_path / "index.csv") == list(rows())
 
 
+def test_a_split_written_through_a_link_has_its_note_beside_the_file_itself(rows: Rows, tmp_path: Path) -> None:
+    real, link = tmp_path / "disk" / "real.csv", tmp_path / "split.csv"
+    real.parent.mkdir()
+    link.symlink_to(real)
+    write_split(split_rows(rows()), link, seed=0)
+    assert link.is_symlink()
+    assert read_split(link).sha256 == read_split(real).sha256
+    real.write_text(real.read_text().replace(",test,", ",train,"))
+    for split in (link, real):
+        with pytest.raises(DataError, match=r"no longer match real\.json"):
+            read_split(split)
+
+
+def test_a_note_that_lies_beside_the_link_alone_still_counts(rows: Rows, tmp_path: Path) -> None:
+    blob, link = tmp_path / "blob", tmp_path / "split.csv"
+    write_split(split_rows(rows()), link, seed=0)
+    link.rename(blob)
+    link.symlink_to(blob)
+    blob.write_text(blob.read_text().replace(",test,", ",train,"))
+    with pytest.raises(DataError, match=r"no longer match split\.json"):
+        read_split(link)
+
+
+def test_another_file_in_the_place_of_the_note_may_be_moved_away(rows: Rows, tmp_path: Path) -> None:
+    write_index([replace(row, part="train") for row in rows()], tmp_path / "index.csv")
+    (tmp_path / "index.json").write_text('{"images": 160}')
+    with pytest.raises(DataError, match=r"index\.json is not the note of a split: .*Move it away if it"):
+        read_rows(tmp_path / "index.csv")
+
+
 def test_a_damaged_note_is_refused(rows: Rows, tmp_path: Path) -> None:
     write_split(split_rows(rows()), tmp_path / "split.csv", seed=0)
     (tmp_path / "split.json").write_text("{")

@@ -142,6 +142,14 @@ def test_extra_images_go_to_the_train_part_and_may_not_be_in_the_split(make_reci
         LesionData(make_recipe([f"data.extra=['{extra}']"]))
 
 
+def test_extra_images_of_a_split_that_was_edited_are_refused(make_recipe, split_file, tmp_path):
+    extra = tmp_path / "extra.csv"
+    write_split([replace(row, image_id=f"x{n}") for n, row in enumerate(read_index(split_file)[:2])], extra, seed=0)
+    extra.write_text(extra.read_text().replace("\nx0,", "\nx9,"))
+    with pytest.raises(DataError, match=r"extra\.csv was changed after it was split"):
+        LesionData(make_recipe([f"data.extra=['{extra}']"]))
+
+
 def test_an_extra_image_of_a_lesion_in_the_held_out_fold_is_refused(make_recipe, split_file, tmp_path):
     known = next(row for row in read_index(split_file) if (row.part, row.fold) == ("train", 1))
     extra = tmp_path / "extra.csv"

@@ -48,6 +48,18 @@ def fill_gpu_memory() -> None:
     raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
 
 
+def fill_gpu_memory_outside_of_pytorch() -> None:
+    raise RuntimeError("CUDA error: out of memory\nCUDA kernel errors might be asynchronously reported")
+
+
+def fill_gpu_memory_before_cublas() -> None:
+    raise RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`")
+
+
+def fill_memory_of_the_system() -> None:
+    raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+
+
 def fill_disk() -> None:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -65,6 +77,9 @@ def interrupt() -> None:
     [
         (fill_cpu_memory, r"Out of memory: .*trainer\.batch_size=7 with trainer\.accumulate=2", ANOTHER_RUN),
         (fill_gpu_memory, r"Out of memory: .*trainer\.batch_size=7", ANOTHER_RUN),
+        (fill_gpu_memory_outside_of_pytorch, r"Out of memory: .*trainer\.batch_size=7", ANOTHER_RUN),
+        (fill_gpu_memory_before_cublas, r"Out of memory: .*trainer\.batch_size=7", ANOTHER_RUN),
+        (fill_memory_of_the_system, r"Out of memory: .*trainer\.batch_size=7", ANOTHER_RUN),
         (fill_disk, r"disk is full .*No space left on device", "last.ckpt is intact; go on with --resume"),
         (lose_the_loss, r"loss became nan", ANOTHER_RUN),
     ],
@@ -155,6 +170,39 @@ def test_a_killed_worker_gives_one_line(make_recipe, tmp_path):
 
     with pytest.raises(TrainingError, match=r"worker that loads images was killed.*data\.workers \(1 now\)"):
         train(make_recipe(["data.workers=1"]), tmp_path / "run", callbacks=[Accident(kill_worker, epoch=0)])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "unable to allocate shared memory(shm) for file </torch_7_1>: No space left on device (28)",
+        "DataLoader worker (pid 7) is killed by signal: Bus error. It is possible that they are out of shared memory.",
+    ],
+)
+def test_too_little_shared_memory_is_said(make_recipe, tmp_path, text):
+    said = r"^The shared memory, .*lower data\.workers \(2 now; .*--shm-size=2g\)\. No epoch was complete"
+    with pytest.raises(TrainingError, match=said), plain_failures(make_recipe(["data.workers=2"]), tmp_path):
+        raise RuntimeError(text)
+
+
+def test_no_memory_for_another_worker_is_said(make_recipe, tmp_path):
+    said = r"^Out of memory \(Cannot allocate memory\): lower data\.workers \(2 now\), or close other"
+    with pytest.raises(TrainingError, match=said), plain_failures(make_recipe(["data.workers=2"]), tmp_path):
+        fill_memory_of_the_system()
+
+
+def test_another_out_is_advised_only_for_what_lies_in_the_run_folder(make_recipe, tmp_path):
+    def fail_at(place: Path) -> str:
+        with pytest.raises(TrainingError) as caught, plain_failures(make_recipe(), tmp_path / "link" / "run"):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(place))
+        return str(caught.value)
+
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "runs")
+    for place in (tmp_path / "runs" / "run" / "metrics.csv", tmp_path / "link"):
+        assert f"{place} cannot be written (Permission denied): choose another --out." in fail_at(place)
+    cache = tmp_path / "link" / "run2" / "cache"
+    assert f"{cache} cannot be read or written (Permission denied): make it accessible, or name" in fail_at(cache)
 
 
 def test_a_checkpoint_that_does_not_fit_on_the_disk_leaves_the_old_one(tmp_path):
@@ -291,6 +339,40 @@ def test_a_run_is_neither_overwritten_nor_resumed_with_another_recipe(make_recip
     assert (run / "last.ckpt").stat().st_mtime_ns == before
     assert read_notes(run)["training"]["best_epoch"] == 0
     assert read_notes(run)["training"]["epochs"] == 1
+
+
+@pytest.fixture
+def stopped(make_recipe, tmp_path) -> Path:
+    """A run that was stopped in its third epoch."""
+    with pytest.raises(TrainingError, match="disk is full"):
+        train(make_recipe(), tmp_path / "stopped", callbacks=[Accident(fill_disk, epoch=2)])
+    return tmp_path / "stopped"
+
+
+@pytest.mark.parametrize("kept_bytes", [0, 1000])
+def test_a_damaged_last_checkpoint_is_one_line(make_recipe, stopped, kept_bytes):
+    last, best = stopped / "last.ckpt", (stopped / "best.ckpt").read_bytes()
+    last.write_bytes(last.read_bytes()[:kept_bytes])
+    said = r"last\.ckpt is damaged, nothing can be resumed from it\. Bring back a copy, .*best\.ckpt stays as it is\.$"
+    with pytest.raises(TrainingError, match=said):
+        train(make_recipe(), stopped, resume=True)
+    assert (stopped / "best.ckpt").read_bytes() == best
+
+
+def test_a_lost_last_checkpoint_does_not_cost_the_best_one(make_recipe, stopped):
+    best = (stopped / "best.ckpt").read_bytes()
+    (stopped / "last.ckpt").unlink()
+    with pytest.raises(TrainingError, match=r"stopped has no last\.ckpt to resume from\. Bring it back from"):
+        train(make_recipe(), stopped, resume=True)
+    assert (stopped / "best.ckpt").read_bytes() == best
+
+
+def test_a_run_killed_between_the_checkpoints_of_its_first_epoch_starts_over(make_recipe, tmp_path):
+    recipe = make_recipe(["trainer.epochs=2"])
+    with pytest.raises(TrainingError, match="disk is full"):
+        train(recipe, tmp_path, callbacks=[Accident(fill_disk)])
+    (tmp_path / "last.ckpt").unlink()
+    assert train(recipe, tmp_path, resume=True).epochs == 2
 
 
 def test_a_folder_without_a_run_cannot_be_resumed(make_recipe, tmp_path):

@@ -100,3 +100,28 @@ def test_weights_in_the_checkpoint_keep_their_names(make_recipe):
     names = set(LesionModule(make_recipe(), COUNTS).state_dict())
     assert {"log_prior", "loss.weight", "network.head.1.weight", "network.backbone.conv_stem.weight"} <= names
     assert {name.split(".")[0] for name in names} == {"log_prior", "loss", "network"}
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (
+            ["augment.sides_pixels=[[0, 64], [1, 32]]"],
+            r"^cnn_150 cannot take .* 32 pixels \(.*\)\. Raise augment\.",
+        ),
+        (["preprocess.side_pixels=32"], r"^cnn_150 cannot take .* 32 pixels \(.*\)\. Raise preprocess\.side_pixels\.$"),
+    ],
+)
+def test_a_side_that_the_backbone_cannot_take_is_refused_before_training(make_recipe, overrides, said):
+    with pytest.raises(RecipeError, match=said) as caught:
+        LesionModule(make_recipe(["model.backbone=cnn_150", *overrides]), COUNTS)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_batch_of_one_image_is_refused_where_the_norms_cannot_learn_from_it(make_recipe):
+    one, small = "trainer.batch_size=1", "augment.sides_pixels=[[0, 32]]"
+    with pytest.raises(RecipeError, match=r"^tiny has norms that cannot .* 32 pixels at a time\. Raise trainer"):
+        LesionModule(make_recipe([one, small]), COUNTS)
+    assert LesionModule(make_recipe([one]), COUNTS).training
+    LesionModule(make_recipe([small]), COUNTS)
+    LesionModule(make_recipe([one, small, "trainer.devices=2", "trainer.accelerator=cpu"]), COUNTS)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import csv
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,11 +11,13 @@ import pytest
 import torch
 
 from dermalens.core.errors import DataError, TrainingError
+from dermalens.core.files import has_locks
 from dermalens.data.split import read_split
 from dermalens.train.notes import read_notes
 from dermalens.train.outline import OutlineSettings, outline_loss, overlap
 from dermalens.train.outline_data import Changes, ShuffledBatches, changed, read_pairs, unchanged
 from dermalens.train.outline_run import LOG, train_outline
+from dermalens.train.run import LOCK
 from tests.drawn_outlines import disc, draw_pairs
 
 TINY = OutlineSettings(epochs=2, batch_size=4, weights="none", sides_pixels=((0, 32), (1, 48)))
@@ -99,6 +103,28 @@ def test_an_image_without_an_outline_is_named(tmp_path: Path):
         train_outline(read_split(split), masks, tmp_path / "run", TINY)
 
 
+@pytest.mark.parametrize("part", ["train", "val"])
+def test_a_split_without_a_part_is_refused_before_training(tmp_path: Path, part: str):
+    split, masks = draw_pairs(tmp_path, {"train": 2, "val": 2, "test": 2} | {part: 0})
+    with pytest.raises(DataError, match=rf"^The split has no images in {part}: .*dermalens data split INDEX$"):
+        train_outline(read_split(split), masks, tmp_path / "run", TINY)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.skipif(not has_locks(), reason="this system has no lock of files")
+def test_a_second_process_does_not_train_in_the_same_folder(tmp_path: Path, run_folder: Path):
+    run = tmp_path / "run"
+    run.mkdir()
+    script = f"import fcntl, sys; file = open({str(run / LOCK)!r}, 'w'); fcntl.lockf(file, 2); print(1); input()"
+    with subprocess.Popen([sys.executable, "-uc", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout
+        assert other.stdout.readline() == b"1\n"
+        with pytest.raises(TrainingError, match=r"Another process trains in .*run\. Wait for it, or"):
+            train_outline(read_split(run_folder / "split.csv"), run_folder / "masks", run, TINY)
+        assert not (run / "run.json").exists()
+        other.communicate(b"\n")
+
+
 def test_a_run_leaves_checkpoints_notes_and_a_log(run_folder: Path):
     folder = run_folder / "run"
     assert (folder / "best.ckpt").is_file()
@@ -152,7 +178,11 @@ def test_a_resumed_run_ends_as_one_that_was_never_stopped(tmp_path: Path, run_fo
 
     with pytest.raises(StopError):
         train_outline(split, masks, tmp_path / "run", TINY, say=stop)
-    assert (tmp_path / "run" / "last.ckpt").is_file()  # of epoch 0
+    last = (tmp_path / "run" / "last.ckpt").read_bytes()  # of epoch 0
+    (tmp_path / "run" / "last.ckpt").write_bytes(last[:1000])
+    with pytest.raises(TrainingError, match=r"last\.ckpt is damaged, nothing can be resumed from it"):
+        train_outline(split, masks, tmp_path / "run", TINY, resume=True)
+    (tmp_path / "run" / "last.ckpt").write_bytes(last)
     train_outline(split, masks, tmp_path / "run", TINY, resume=True)
     again, before = ((folder / LOG).read_text().splitlines() for folder in (tmp_path / "run", run_folder / "run"))
     assert [line.split(",")[:4] for line in again] == [line.split(",")[:4] for line in before]

@@ -17,6 +17,7 @@ SMOKE = RECIPES / "smoke.toml"
     [
         ("optimizer.learning_rate=1", "unknown key optimizer.learning_rate; there are name, lr, "),
         ("colour=1", "unknown key colour; there are name, description, "),
+        ('preprocess.clean=[{step="hair", foo=1}]', "unknown key preprocess.clean.0.hair.foo; there are step, width, "),
         ("trainer.epochs=many", "trainer.epochs: .*integer.*'many'"),
         ("trainer.epochs=2.5", "trainer.epochs: .*integer.*2.5"),
         ("trainer.compile=1", "trainer.compile: .*boolean"),
@@ -73,6 +74,11 @@ def test_a_file_that_is_absent_or_not_toml_is_refused(tmp_path):
     (tmp_path / "bad.toml").write_text("name = ")
     with pytest.raises(RecipeError, match="is not TOML"):
         read_recipe(tmp_path / "bad.toml")
+
+
+def test_a_byte_order_mark_as_editors_of_windows_write_it_is_no_fault(tmp_path):
+    (tmp_path / "marked.toml").write_text(SMOKE.read_text(encoding="utf-8"), encoding="utf-8-sig")
+    assert read_recipe(tmp_path / "marked.toml") == read_recipe(SMOKE)
 
 
 def test_an_override_changes_its_key_alone():

@@ -6,7 +6,8 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -14,12 +15,12 @@ from typing import Final
 from PIL import Image
 
 from dermalens.core.errors import NO_ROOM, DataError, ImageError, name_some
-from dermalens.core.files import write_whole
+from dermalens.core.files import claimed, write_whole
 from dermalens.core.header import open_header
 from dermalens.core.image import open_upright, read_file
 from dermalens.data.check import Advance, nobody_watches
 from dermalens.data.files import is_file, plain_name
-from dermalens.data.index import MADE_TABLE, Row, write_index
+from dermalens.data.index import MADE_TABLE, Row, note_file, write_index
 from dermalens.data.leaks import check_no_leak
 from dermalens.data.parallel import in_threads
 
@@ -64,7 +65,7 @@ def copy_reduced(
 
     Raises:
         DataError: no rows, a lesion on two sides, another reduction than the folder has, images that cannot be read,
-            a full disk, or a folder that cannot be written to.
+            a full disk, or a folder that cannot be written to or that another command writes to.
     """
     if not rows:
         raise DataError(f"{index} has no images to copy.")
@@ -74,15 +75,16 @@ def copy_reduced(
     targets = [folder / "images" / _file_name(row) for row in rows]
     _refuse_same_name(rows, targets)
     try:
-        _settle(folder, reduction)
-        for place in {target.parent for target in targets}:
-            place.mkdir(parents=True, exist_ok=True)
-        already = _write_all(rows, targets, reduction=reduction, advance=advance)
-        target = folder / index.name
-        write_index((replace(row, path=str(file)) for row, file in zip(rows, targets, strict=True)), target)
-        for beside in (index.with_suffix(".json"), index.with_name(MADE_TABLE)):
-            if beside.is_file():
-                write_whole(folder / beside.name, beside.read_bytes())
+        with _held(folder):
+            _settle(folder, reduction)
+            for place in {target.parent for target in targets}:
+                place.mkdir(parents=True, exist_ok=True)
+            already = _write_all(rows, targets, reduction=reduction, advance=advance)
+            target = folder / index.name
+            write_index((replace(row, path=str(file)) for row, file in zip(rows, targets, strict=True)), target)
+            for beside, name in ((note_file(index), f"{index.stem}.json"), (index.with_name(MADE_TABLE), MADE_TABLE)):
+                if beside.is_file():
+                    write_whole(folder / name, beside.read_bytes())
     except OSError as error:
         is_full = error.errno in NO_ROOM
         cure = "Make room, then run the same again." if is_full else "Choose another folder with --out."
@@ -90,11 +92,20 @@ def copy_reduced(
     return Copy(target, len(rows), already, sum(file.stat().st_size for file in targets))
 
 
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """The folder, which is made, for this command alone: two would write the same temporary files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with claimed(folder) as is_ours:
+        if not is_ours:
+            raise DataError(f"{folder} is being written by another command. Wait for it or choose another --out.")
+        yield
+
+
 def _settle(folder: Path, reduction: Reduction) -> None:
     """Note the reduction of a new folder, or refuse to mix two in one."""
     asked = json.dumps(asdict(reduction)) + "\n"
     settings = folder / SETTINGS_NAME
-    folder.mkdir(parents=True, exist_ok=True)
     if settings.is_file() and settings.read_text(encoding="utf-8") != asked:
         there = settings.read_text(encoding="utf-8").strip()
         raise DataError(

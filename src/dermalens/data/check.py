@@ -25,7 +25,14 @@ AT_ONCE: Final = 4096
 CHECK_SIDE_PIXELS: Final = 16
 """A JPEG is decoded at down to an eighth of its size: every byte is read, which finds a cut-off file."""
 
-KINDS: Final = ("missing image", "unreadable image", "unknown label", "unusable age", "repeated image id")
+KINDS: Final = (
+    "missing image",
+    "unreadable image",
+    "unusable name",
+    "unknown label",
+    "unusable age",
+    "repeated image id",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +44,8 @@ class Problem:
     detail: str = ""
 
     def __str__(self) -> str:
-        return f"{self.row.image_id} ({self.detail})" if self.detail else self.row.image_id
+        text = f"{self.row.image_id} ({self.detail})" if self.detail else self.row.image_id
+        return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +69,8 @@ def find_problems(listing: Listing, *, advance: Advance = nobody_watches) -> lis
     """Every problem of the rows, by kind; `advance` goes through as many steps. Every file is decoded, once."""
     rows = listing.rows
     labels = [Problem("unknown label", row, row.label or "empty") for row in rows if row.label not in LABELS]
-    problems = [*listing.problems, *labels, *_repeated(rows)]
+    names = [Problem("unusable name", row, "name is not UTF-8; rename it") for row in rows if not _is_utf8(row.path)]
+    problems = [*listing.problems, *names, *labels, *_repeated(rows)]
     rows_of: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
         rows_of[row.path].append(row)
@@ -76,6 +85,14 @@ def find_problems(listing: Listing, *, advance: Advance = nobody_watches) -> lis
                     found[file] = problem
     problems += [Problem(found[row.path][0], row, found[row.path][1]) for row in rows if row.path in found]
     return sorted(problems, key=lambda problem: KINDS.index(problem.kind))
+
+
+def _is_utf8(path: str) -> bool:
+    try:
+        path.encode()
+    except UnicodeEncodeError:  # as bytes of a file name that are no UTF-8 are kept
+        return False
+    return True
 
 
 def check_ages(rows: Sequence[Row], ages: Sequence[str]) -> Listing:

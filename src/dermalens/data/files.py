@@ -9,11 +9,15 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from dermalens.core.errors import name_some
-from dermalens.core.files import is_image
+from dermalens.core.errors import DataError, name_some
+from dermalens.core.files import is_image, is_passed_over
 
 IMAGE_FOLDER_WORD = "images"
 """In the name, in any casing, of the folders beside a table that hold its images (`HAM10000_images_part_1`)."""
+CSV_NAMES = "*.[cC][sS][vV]"
+"""A pattern for `Path.glob`, as some systems write suffixes in capitals."""
+NO_DATA_FOLDER = "lost+found"
+"""At the root of a disk, for its administrator alone."""
 ARCHIVE_NAME = re.compile(r"ISIC_\d+")
 """A name of the ISIC archive; `1.jpg` says nothing."""
 PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
@@ -29,14 +33,41 @@ def images_under(folder: Path) -> Iterator[Path]:
 
     Links to folders are followed, as data sets are often linked into place, but no folder is visited twice and none
     that `folder` lies in: a link upwards would make a circle, or give the images of one class to another.
+
+    Raises:
+        DataError: a folder that cannot be read, or a link that leads nowhere, so that images would be lost.
     """
     seen = {folder.resolve(), *folder.resolve().parents}
-    for place, folders, names in os.walk(folder, followlinks=True):
-        visible = sorted(name for name in folders if not name.startswith("."))
+    for place, folders, names in os.walk(folder, onerror=_refuse_unread, followlinks=True):
+        check_links(Path(place), names)
+        visible = sorted(name for name in folders if _is_shown(name))
         folders[:] = [name for name in visible if _is_new(Path(place, name).resolve(), seen)]
         for name in sorted(names):
             if is_image(name):
                 yield Path(place, name)
+
+
+def _refuse_unread(error: OSError) -> None:
+    raise DataError(f"Cannot read {error.filename}: {error.strerror}. Make it readable, or move it away.") from error
+
+
+def check_links(folder: Path, names: Iterable[str]) -> None:
+    """Refuse links among `names` in `folder` that lead nowhere, except those called as a table, a note or an image.
+
+    Raises:
+        DataError: names up to five.
+    """
+    links = [path for name in names if is_passed_over(name) and (path := folder / name).is_symlink()]
+    dead = [path for path in links if not os.path.exists(path)]  # noqa: PTH110  (as in `is_file`)
+    if dead:
+        raise DataError(
+            f"{len(dead)} link(s) lead nowhere, or where nothing may be read: {name_some(dead)}. "
+            "Bring back what they led to, or remove them."
+        )
+
+
+def _is_shown(name: str) -> bool:
+    return not name.startswith(".") and name != NO_DATA_FOLDER
 
 
 def _is_new(folder: Path, seen: set[Path]) -> bool:
@@ -52,7 +83,7 @@ def images_in(folder: Path) -> list[Path]:
 
 def subfolders(folder: Path) -> list[Path]:
     """The visible folders directly in `folder`, in order of name."""
-    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    return sorted(path for path in folder.iterdir() if path.is_dir() and _is_shown(path.name))
 
 
 def images_beside(folder: Path) -> dict[str, Path]:

@@ -17,7 +17,7 @@ from dermalens.core.errors import DataError, name_some
 from dermalens.core.files import claimed, write_whole
 from dermalens.data.check import Advance, nobody_watches
 from dermalens.data.files import is_file, plain_name
-from dermalens.data.index import FOLDERS_INDEX, PARTS, Row, index_file, write_index
+from dermalens.data.index import FOLDERS_INDEX, PARTS, Row, index_file, note_file, write_index
 from dermalens.data.parallel import in_threads
 from dermalens.data.split import read_split
 
@@ -32,7 +32,7 @@ def lay_out_split(split: Path, folder: Path, *, copy: bool = False, advance: Adv
             cannot be written to or has no links.
     """
     rows = read_split(split).rows
-    note = index_file(split).with_suffix(".json")
+    note = note_file(index_file(split))
     with new_folder(folder) as place:
         laid = lay_out(rows, place, copy=copy, advance=advance)
         write_index(laid, place / FOLDERS_INDEX)

@@ -10,6 +10,7 @@ import csv
 import io
 import os
 import re
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from operator import attrgetter
@@ -66,13 +67,16 @@ COLUMNS = tuple(field.name for field in fields(Row))
 def write_index(rows: Iterable[Row], target: Path) -> None:
     """Write `rows` as CSV with paths relative to the folder of `target`, whole or not at all.
 
+    Where `target` is a link to an index, that one is replaced, and the link stays.
+
     Raises:
         DataError: as `check_target`, or the folder cannot be made or written to.
     """
     check_target(target)
+    file = target.resolve()
     try:
-        target.resolve().parent.mkdir(parents=True, exist_ok=True)
-        write_whole(target, _as_csv(rows, target.resolve().parent))
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(file, _as_csv(rows, file.parent, named=target.absolute().parent))
     except OSError as error:
         raise cannot_write(target, error) from error
 
@@ -99,33 +103,43 @@ def cannot_write(target: Path, error: OSError) -> DataError:
     return DataError(f"Cannot write {target}: {error.strerror}. Choose another place with --out.")
 
 
-def _as_csv(rows: Iterable[Row], folder: Path) -> memoryview:
+def _as_csv(rows: Iterable[Row], folder: Path, *, named: Path) -> memoryview:
+    """`named` is `folder` as it was given, which may lead through links."""
     content = io.BytesIO()
     text = io.TextIOWrapper(content, encoding="utf-8", newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     cells = attrgetter(*COLUMNS)
     places: dict[str, str] = {}
+    named = named if named.resolve() == folder else folder
     for row in rows:
         image_id, path, *rest = cells(row)
-        writer.writerow((image_id, _relative(path, folder, places), *rest))  # None is an empty cell
+        writer.writerow((image_id, _relative(path, folder, named, places), *rest))  # None is an empty cell
     text.flush()
     text.detach()
     return content.getbuffer()
 
 
-def _relative(path: str, folder: Path, places: dict[str, str]) -> str:
+def _relative(path: str, folder: Path, named: Path, places: dict[str, str]) -> str:
     """The path seen from `folder`, with forward slashes; `places` remembers folders, which many images share."""
     place, name = os.path.split(path)
     if name in ("", ".", ".."):
         return Path(os.path.relpath(path, folder)).as_posix()
     if place not in places:
-        try:
-            seen = Path(os.path.relpath(place or ".", folder)).as_posix()
-        except ValueError:  # on another drive of Windows
-            seen = Path(place).as_posix()
+        seen = _seen_from(Path(place).absolute(), folder, named)
         places[place] = "" if seen == "." else f"{seen}/"
     return places[place] + name
+
+
+def _seen_from(place: Path, folder: Path, named: Path) -> str:
+    """A folder of images seen from `folder`; what lies in it is found there, however either is named through links."""
+    for inner, outer in ((place, named), (place.resolve(), folder)):
+        if inner.is_relative_to(outer) and ".." not in inner.relative_to(outer).parts:
+            return inner.relative_to(outer).as_posix()
+    try:
+        return Path(os.path.relpath(place, folder)).as_posix()
+    except ValueError:  # on another drive of Windows
+        return place.as_posix()
 
 
 def index_file(source: Path) -> Path:
@@ -133,12 +147,18 @@ def index_file(source: Path) -> Path:
     return source / FOLDERS_INDEX if (source / FOLDERS_INDEX).is_file() else source
 
 
+def note_file(source: Path) -> Path:
+    """Where the note of a split is: beside the file itself, or beside the link `source` where only that has one."""
+    own, beside = (file.with_suffix(".json") for file in (source.resolve(), source))
+    return own if own.is_file() or not beside.is_file() else beside
+
+
 def read_index(source: Path) -> list[Row]:
     """Read an index or a split, or that of a folder of `dermalens data folders`; a line that is not a row is named.
 
     Raises:
         DataError: the file is missing or cannot be read, is not an index, or a line has another number of
-            cells or a bad number.
+            cells, a bad number or another part than `PARTS`.
     """
     source = index_file(source)
     if not source.is_file():
@@ -190,11 +210,17 @@ def _parse(values: Sequence[str], folder: Path, known: _Known, where: str) -> Ro
             sex=known.words.setdefault(sex, sex),
             site=known.words.setdefault(site, site),
             source=known.words.setdefault(origin, origin),
-            part=known.words.setdefault(part, part),
+            part=_part(part),
             fold=int(fold) if fold else None,
         )
     except ValueError as error:
         raise DataError(f"{where} is not a row of an index: {error}") from error
+
+
+def _part(text: str) -> str:
+    if text and text not in PARTS:
+        raise ValueError(f"its part is {text!r}; needed is {', '.join(PARTS)} or nothing")
+    return sys.intern(text)
 
 
 def _age(text: str, ages: dict[str, float | None]) -> float | None:

@@ -20,6 +20,7 @@ from dermalens.data.index import (
     check_target,
     index_file,
     made_images,
+    note_file,
     read_index,
     write_index,
 )
@@ -195,14 +196,15 @@ def write_split(rows: Sequence[Row], target: Path, *, seed: int) -> str:
     check_no_leak(rows)
     sha256 = split_sha256(rows)
     check_target(target)
-    _check_note(target.with_suffix(".json"))
+    noted = target.resolve().with_suffix(".json")
+    _check_note(noted)
     write_index(rows, target)
     counts = {part: dict(sorted(Counter(row.label for row in rows if row.part == part).items())) for part in PARTS}
     note = {"sha256": sha256, "folds_sha256": folds_sha256(rows), "seed": seed, "images": counts}
     try:
-        write_whole(target.with_suffix(".json"), (json.dumps(note, indent=2) + "\n").encode())
+        write_whole(noted, (json.dumps(note, indent=2) + "\n").encode())
     except OSError as error:
-        raise cannot_write(target.with_suffix(".json"), error) from error
+        raise cannot_write(noted, error) from error
     return sha256
 
 
@@ -255,8 +257,8 @@ def read_rows(source: Path) -> list[Row]:
 
 
 def _check_unchanged(source: Path, rows: Sequence[Row]) -> None:
-    note, sha256 = source.with_suffix(".json"), split_sha256(rows)
-    if note.is_file() and _noted_sha256(note) not in {(sha256, folds_sha256(rows)), (sha256, None)}:
+    note, sha256 = note_file(source), split_sha256(rows)
+    if note.is_file() and _noted_sha256(note, source) not in {(sha256, folds_sha256(rows)), (sha256, None)}:
         raise DataError(f"{source} was changed after it was split: its rows no longer match {note.name}. Split again.")
 
 
@@ -269,7 +271,7 @@ def _hashes_in(content: bytes) -> tuple[str, str | None]:
     return str(found["sha256"]), found.get("folds_sha256")
 
 
-def _noted_sha256(note: Path) -> tuple[str, str | None]:
+def _noted_sha256(note: Path, source: Path) -> tuple[str, str | None]:
     """The hashes of the parts and of the folds; none of the folds in a note of version 0.1."""
     try:
         return _hashes_in(note.read_bytes())
@@ -277,5 +279,6 @@ def _noted_sha256(note: Path) -> tuple[str, str | None]:
         raise DataError(f"Cannot read {note}: {error.strerror}. It names the split; make it readable.") from error
     except _NO_NOTE as error:
         raise DataError(
-            f"{note} is not the note of a split: it has no sha256. Bring it back, or split again."
+            f"{note} is not the note of a split: it has no sha256. Move it away if it is another file; if "
+            f"{source.name} is a split, bring its note back, or split again."
         ) from error

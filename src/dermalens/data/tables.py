@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import csv
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dermalens.core.errors import DataError
+from dermalens.core.errors import DataError, name_some
 
 SEPARATORS = (",", ";", "\t")
 NOT_KNOWN = frozenset({"", "unknown", "nan", "na", "n/a", "none", "null", "-"})
@@ -76,6 +77,20 @@ def _records(path: Path, columns: Sequence[str], lines: Iterable[Sequence[str]])
             padded = [*cells, *[""] * (len(columns) - len(cells))]
             texts = [cell.strip() for cell in padded]
             yield {name: _once(text, words) for name, text in zip(columns, texts, strict=True)}
+
+
+def check_once(table: Table, used: Collection[str]) -> None:
+    """Refuse a table in which a column that is `used` stands twice: the two may say different things.
+
+    Raises:
+        DataError: names the columns.
+    """
+    twice = [name for name, count in Counter(table.columns).items() if count > 1 and name in used]
+    if twice:
+        raise DataError(
+            f"{table.path} has more than one column of the name (in any casing) {name_some(twice)}. "
+            "Keep the one that is meant, or rename the other."
+        )
 
 
 def _once(text: str, words: dict[str, str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,15 @@ import torch
 from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 
+from dermalens.core.errors import TrainingError
 from dermalens.core.files import write_whole
+from dermalens.train.epochs import METRICS
 
 MONITOR = "val_balanced_accuracy"
 """What selects the best checkpoint."""
 
 BEST, LAST = "best.ckpt", "last.ckpt"
+_DAMAGE = (RuntimeError, EOFError, LookupError, TypeError, ValueError, pickle.UnpicklingError)
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -28,6 +32,34 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         buffer = io.BytesIO()
         torch.save(checkpoint, buffer)
         write_whole(target, buffer.getbuffer())
+
+
+def check_last(folder: Path) -> None:
+    """Refuse to resume from a damaged `last.ckpt`, or to start over where `best.ckpt` would be lost by that.
+
+    A run that was killed between the two checkpoints of its first epoch starts over.
+
+    Raises:
+        TrainingError: what is wrong, and what is kept.
+    """
+    last, best = folder / LAST, folder / BEST
+    otherwise = f"choose another --out; {best} stays as it is." if best.is_file() else "choose another --out."
+    if not last.is_file():
+        if best.is_file() and _epochs_of(folder) != 1:
+            raise TrainingError(f"{folder} has no {LAST} to resume from. Bring it back from a copy, or {otherwise}")
+        return
+    try:
+        sound = "state_dict" in torch.load(last, map_location="cpu", weights_only=True)
+    except _DAMAGE:
+        sound = False
+    if not sound:
+        raise TrainingError(f"{last} is damaged, nothing can be resumed from it. Bring back a copy, or {otherwise}")
+
+
+def _epochs_of(folder: Path) -> int:
+    """Rows of the log, which is written before the checkpoints of an epoch."""
+    log = folder / METRICS
+    return len(log.read_bytes().splitlines()) - 1 if log.is_file() else 0
 
 
 class MovableCheckpoint(ModelCheckpoint):

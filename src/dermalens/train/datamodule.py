@@ -22,9 +22,9 @@ from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
 from dermalens.core.errors import DataError, name_some
 from dermalens.core.spec import PreprocessSpec
 from dermalens.core.taxonomy import class_of
-from dermalens.data.index import Row, read_index
+from dermalens.data.index import Row
 from dermalens.data.leaks import check_no_leak, check_not_in
-from dermalens.data.split import check_ids, folds_sha256, read_split
+from dermalens.data.split import check_ids, folds_sha256, read_rows, read_split
 from dermalens.train.decoded import Squares, keep_decoded, open_decoded
 from dermalens.train.recipe import Recipe
 from dermalens.transforms.augment import framed, jpeg_loss, load_side, spoiled
@@ -261,7 +261,7 @@ def loaded_at(side_pixels: int, recipe: Recipe) -> PreprocessSpec:
 
 
 def _extra_rows(recipe: Recipe, known: Sequence[Row]) -> list[Row]:
-    rows = [row for source in recipe.data.extra for row in read_index(Path(source))]
+    rows = [row for source in recipe.data.extra for row in read_rows(Path(source))]
     check_not_in(known, rows)
     check_ids(rows)
     return rows

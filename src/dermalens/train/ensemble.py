@@ -21,7 +21,14 @@ from lightning.pytorch.callbacks import Callback
 from pydantic import ValidationError
 
 import dermalens
-from dermalens.core.errors import DataError, DermaLensError, MissingExtraError, RecipeError, TrainingError
+from dermalens.core.errors import (
+    DataError,
+    DermaLensError,
+    MissingExtraError,
+    RecipeError,
+    TrainingError,
+    name_some,
+)
 from dermalens.core.files import write_whole
 from dermalens.data.split import Split, read_split
 from dermalens.models.weights import is_of_run, weights_file
@@ -29,16 +36,17 @@ from dermalens.train.checkpoint import BEST, LAST
 from dermalens.train.datamodule import LesionData
 from dermalens.train.ensemble_recipe import EnsembleRecipe
 from dermalens.train.failures import check_machine, plain_failures
+from dermalens.train.forerunners import check_forerunners
 from dermalens.train.freezing import freeze
 from dermalens.train.left_out import predict_rows, write_out_of_fold
-from dermalens.train.network import build_network, trained_network
+from dermalens.train.network import build_network, check_sides, trained_network
 from dermalens.train.notes import check_same_recipe, now, read_notes
 from dermalens.train.recipe import Recipe
 from dermalens.train.run import TrainingSummary, train
 
 ENSEMBLE = "ensemble.json"
 
-_OWN_KEY = re.compile(r"(?<![\w/.])(?=(?:model|optimizer|trainer)\.[a-z_]+\b|data\.workers\b)")
+_OWN_KEY = re.compile(r"(?<![\w/.])(?=(?:augment|model|optimizer|teacher|trainer)\.[a-z_]+\b|data\.workers\b)")
 """Before a key of a recipe in a message."""
 
 Watch = Callable[[str], Sequence[Callback]]
@@ -118,16 +126,25 @@ def _check_data(recipe: EnsembleRecipe, folds: Sequence[int]) -> None:
 
 
 def _check_network(recipe: EnsembleRecipe, name: str) -> None:
-    """Build the network of a member and drop it; refuse start weights that may have learned a fold left out."""
+    """Build the network of a member and drop it; refuse weights and teachers that may have learned a fold left out."""
     member = recipe.members[name]
     check_machine(member)
+    if recipe.stack.combiner == "logistic" and member.teacher.runs:
+        raise RecipeError(
+            f"teacher.runs {name_some(member.teacher.runs)} may have learned the lesions that a stack leaves out. "
+            'Set teacher.runs=[], or --set stack.combiner="mean".'
+        )
     file = weights_file(member.model.weights)
     if recipe.stack.combiner == "logistic" and file and is_of_run(file):
         raise RecipeError(
             f"model.weights {file} comes from a run of DermaLens, which may have learned the lesions that a stack "
             'leaves out. Use "timm", "package", "none" or weights from other images, or --set stack.combiner="mean".'
         )
-    freeze(build_network(member), frozen=member.model.frozen, head_only=False)
+    if file or member.teacher.runs:
+        check_forerunners(member, LesionData(member))
+    network = build_network(member)
+    freeze(network, frozen=member.model.frozen, head_only=False)
+    check_sides(network, member)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +20,12 @@ from dermalens.train.recipe import Recipe
 
 _NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.EISDIR)
 _NO_SUCH_NAME = (errno.ENOENT, errno.ENAMETOOLONG, errno.ELOOP)
-_CPU_OUT_OF_MEMORY = ("DefaultCPUAllocator", "can't allocate memory", "not enough memory")
+_NO_MEMORY = (
+    *("DefaultCPUAllocator", "can't allocate memory", "not enough memory"),
+    *("CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED"),
+)
+"""What PyTorch says on the CPU, and on a GPU where it does not raise its own kind of error."""
+_SHARED_MEMORY = ("shared memory(shm)", "out of shared memory")
 _IN_WORKER = "in DataLoader worker process"
 
 
@@ -47,17 +53,16 @@ def plain_failures(recipe: Recipe | None, folder: Path) -> Iterator[None]:
         line = explain(error, recipe, folder)
         if line is None:
             raise
-        kept = _where_to_go_on(folder) if recipe and _is_out_of_memory(error) else _what_is_kept(folder)
+        kept = _where_to_go_on(folder) if recipe and _is_out_of_memory(error, recipe) else _what_is_kept(folder)
         raise TrainingError(f"{line} {kept}") from error
 
 
 def explain(error: Exception, recipe: Recipe | None, folder: Path) -> str | None:
     """The line for a failure of the machine; None for any other error."""
-    text = str(error)
-    if isinstance(error, OSError):
-        return _disk_line(error, folder)
-    if _is_out_of_memory(error):
+    if _is_out_of_memory(error, recipe):
         return f"Out of memory: {_smaller(recipe)}" if recipe else "Out of memory: this machine has too little for it."
+    if isinstance(error, OSError) and error.errno != errno.ENOMEM:
+        return _disk_line(error, folder)
     if isinstance(error, ShortenTraceback):  # by the compiler, or by a GPU that it cannot compile for
         inner = getattr(error, "inner_exception", error)
         reason = next((line for line in str(inner).splitlines() if line.strip()), "no reason given")
@@ -65,26 +70,50 @@ def explain(error: Exception, recipe: Recipe | None, folder: Path) -> str | None
             f"torch.compile failed ({reason}); it needs a C++ compiler, for a GPU Triton: install g++ or Triton, or "
             "set trainer.compile=false."
         )
-    if recipe and text.startswith("DataLoader worker"):
+    return _worker_line(error, recipe.data.workers) if recipe else None
+
+
+def _is_out_of_memory(error: Exception, recipe: Recipe | None) -> bool:
+    """Whether a smaller batch helps; where the system has no memory for a new process, fewer workers do."""
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM and not (recipe and recipe.data.workers)
+    is_said = any(part in str(error) for part in _NO_MEMORY)
+    return is_said or isinstance(error, (torch.OutOfMemoryError, MemoryError))
+
+
+def _worker_line(error: Exception, workers: int) -> str | None:
+    """The line for what workers need of a machine: a process and shared memory each."""
+    if isinstance(error, OSError):
+        return f"Out of memory ({error.strerror}): lower data.workers ({workers} now), or close other programs."
+    if any(part in str(error) for part in _SHARED_MEMORY):
+        return (
+            f"The shared memory, through which workers hand images over, is full: lower data.workers ({workers} now; 0 "
+            "needs none), or give a container more of it (docker run --shm-size=2g)."
+        )
+    if str(error).startswith("DataLoader worker"):
         return (
             "A worker that loads images was killed, most often because memory ran out: lower data.workers "
-            f"({recipe.data.workers} now)."
+            f"({workers} now)."
         )
     return None
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    is_said = any(part in str(error) for part in _CPU_OUT_OF_MEMORY)
-    return is_said or isinstance(error, (torch.OutOfMemoryError, MemoryError))
 
 
 def _disk_line(error: OSError, folder: Path) -> str | None:
     if error.errno in NO_ROOM:
         return f"The disk is full or out of quota ({error.strerror}): free space in the run folder."
-    is_ours = str(error.filename).startswith(str(folder))
-    if error.errno in _NOT_WRITABLE or (error.errno in _NO_SUCH_NAME and is_ours):
+    is_ours = error.filename is not None and _is_in_or_above(str(error.filename), folder)
+    if is_ours and error.errno in (*_NOT_WRITABLE, *_NO_SUCH_NAME):
         return f"{error.filename} cannot be written ({error.strerror}): choose another --out."
+    if error.errno in _NOT_WRITABLE:
+        place = error.filename or "A file"
+        return f"{place} cannot be read or written ({error.strerror}): make it accessible, or name another place."
     return None
+
+
+def _is_in_or_above(name: str, folder: Path) -> bool:
+    """Whether a file lies in the run folder, or is a folder that the run folder was to be made in."""
+    file, own = Path(os.path.realpath(name)), Path(os.path.realpath(folder))
+    return file.is_relative_to(own) or own.is_relative_to(file)
 
 
 def _smaller(recipe: Recipe) -> str:

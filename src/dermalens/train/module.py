@@ -17,7 +17,7 @@ from dermalens.models.depthwise import speed_up_depthwise
 from dermalens.models.losses import class_weights, learned_log_prior
 from dermalens.train.checkpoint import MONITOR
 from dermalens.train.freezing import freeze
-from dermalens.train.network import build_network
+from dermalens.train.network import build_network, check_sides
 from dermalens.train.processes import share_norms, share_weights
 from dermalens.train.recipe import Recipe
 from dermalens.train.teacher import Teacher, teaching_loss
@@ -36,6 +36,7 @@ class LesionModule(lightning.LightningModule):
         self.recipe = recipe
         self.network = build_network(recipe)
         freeze(self.network, frozen=recipe.model.frozen, head_only=False)
+        check_sides(self.network, recipe)
         balance, classes = recipe.balance, len(recipe.classes)
         self.register_buffer("log_prior", _prior(recipe, train_counts))
         self.loss = nn.CrossEntropyLoss(

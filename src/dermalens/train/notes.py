@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 import dermalens
 from dermalens.core.errors import TrainingError, name_some
@@ -36,13 +36,52 @@ MAY_DIFFER = (
     "trainer.compile",
 )
 """Keys of a recipe that a resumed run may change: they say where it runs and where the data lies, not what it learns;
-the data itself is compared by its hashes. The number of devices is none of them: with it the images of a step change,
-and so the steps of the schedule and the reach of the average."""
+the data itself is compared by its hashes. With `data.decoded` figures differ a little where there are several sides,
+which are then reduced from the largest. The number of devices is none of them: with it the images of a step change, and
+so the steps of the schedule and the reach of the average."""
 
 
-def start_notes(recipe: Recipe, data: LesionData, folder: Path) -> None:
-    """Write `run.json` at the start; a resumed run keeps the time of its first start."""
+class Forerunner(BaseModel):
+    """What the run of start weights or of a teacher has learned from, as its `run.json` says."""
+
+    model_config = ConfigDict(frozen=True)
+
+    run: str
+    split: str
+    extra: tuple[str, ...] = ()
+    fold: int | None = None
+    left_out: int | None = None
+    split_sha256: str
+    folds_sha256: str = ""
+    extra_sha256: str = ""
+    sources: tuple[str, ...]
+
+
+def read_forerunners(folder: Path) -> list[Forerunner]:
+    """The run in `folder` and the runs that it came from itself; none where `run.json` is not that of a classifier.
+
+    Raises:
+        TrainingError: `run.json` is damaged.
+    """
+    try:
+        notes = read_notes(folder)
+        if "recipe" not in notes:
+            return []
+        own = Forerunner.model_validate({**notes["recipe"]["data"], **notes, "run": str(folder)})
+        return [own, *map(Forerunner.model_validate, notes.get("forerunners", []))]
+    except (KeyError, TypeError, TrainingError, ValidationError) as error:
+        raise TrainingError(
+            f"{folder / NOTES} does not say what the run has learned from. Train it again, or take other weights."
+        ) from error
+
+
+def start_notes(recipe: Recipe, data: LesionData, folder: Path, forerunners: Sequence[Forerunner]) -> None:
+    """Write `run.json` at the start; a resumed run keeps the time of its first start.
+
+    `sources` are also those of `forerunners`, the runs that this one comes from: its network has learned from them.
+    """
     former = read_notes(folder)
+    sources = {row.source for row in (*data.train_rows, *data.val_rows)}
     write_notes(
         folder,
         {
@@ -54,7 +93,8 @@ def start_notes(recipe: Recipe, data: LesionData, folder: Path) -> None:
             "folds_sha256": data.folds_sha256,
             "extra_sha256": extra_sha256(recipe),
             "teacher_sha256": teacher_sha256(recipe),
-            "sources": sorted({row.source for row in (*data.train_rows, *data.val_rows)}),
+            "sources": sorted(sources.union(*(one.sources for one in forerunners))),
+            "forerunners": [one.model_dump(mode="json") for one in forerunners],
             "train_counts": dict(zip(recipe.classes, data.train_counts, strict=True)),
             "train_images": len(data.train_rows),
             "val_images": len(data.val_rows),

@@ -16,17 +16,17 @@ import torch
 from lightning.pytorch.callbacks import Callback
 
 import dermalens
-from dermalens.core.errors import TrainingError
+from dermalens.core.errors import DataError, TrainingError
 from dermalens.core.files import write_whole
 from dermalens.data.check import nobody_watches
 from dermalens.data.split import Split
 from dermalens.models.outline_net import SIDE_PIXELS
-from dermalens.train.checkpoint import BEST, LAST, AtomicCheckpointIO, MovableCheckpoint
+from dermalens.train.checkpoint import BEST, LAST, AtomicCheckpointIO, MovableCheckpoint, check_last
 from dermalens.train.failures import plain_failures
 from dermalens.train.notes import NOTES, device_name, now, read_notes, write_notes
 from dermalens.train.outline import MONITOR, OutlineModule, OutlineSettings
 from dermalens.train.outline_data import KEPT_SIDE_PIXELS, Pairs, ShuffledBatches, batches, read_pairs
-from dermalens.train.run import _quiet, refuse_former
+from dermalens.train.run import _alone_in, _quiet, refuse_former
 
 COLUMNS: Final = ("epoch", "train_loss", "val_loss", MONITOR, "lr", "seconds")
 LOG: Final = "metrics.csv"
@@ -104,29 +104,45 @@ def train_outline(  # noqa: PLR0913  # who watches is no part of the settings
 
     Raises:
         TrainingError: the folder holds another run, the machine gave out (disk, memory), or the loss is no number.
-        DataError: an image or an outline is missing or cannot be read.
+        DataError: an image or an outline is missing or cannot be read, or the split has no train or val part.
     """
+    _check_parts(split)
     _check_folder(split, folder, settings, resume=resume)
-    former = read_notes(folder)
-    if "training" in former:
+    if "training" in read_notes(folder):
         return _read_log(folder)
     with _quiet(), plain_failures(None, folder):
+        check_last(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        train = read_pairs(split.part("train"), masks, side_pixels=KEPT_SIDE_PIXELS, advance=advance)
-        val = read_pairs(split.part("val"), masks, side_pixels=SIDE_PIXELS, advance=advance)
-        notes = {"settings": _plain(settings), "split_sha256": split.sha256, "code_version": dermalens.__version__}
-        counts = {"train_images": len(train), "val_images": len(val)}
-        write_notes(folder, {**notes, **counts, "started": former.get("started", now())})
-        log = OutlineLog(folder, say)
-        lightning.seed_everything(settings.seed, verbose=False)
-        module = OutlineModule(settings)
-        module.network.to(memory_format=torch.channels_last)
-        last = folder / LAST
-        trainer = _trainer(folder, settings, log)
-        trainer.fit(module, OutlineData(settings, train, val), ckpt_path=str(last) if last.exists() else None)
-        device = device_name(trainer.strategy.root_device)
-        write_notes(folder, {**read_notes(folder), "ended": now(), "training": _outcome(log.rows, device)})
+        with _alone_in(folder):
+            train = read_pairs(split.part("train"), masks, side_pixels=KEPT_SIDE_PIXELS, advance=advance)
+            val = read_pairs(split.part("val"), masks, side_pixels=SIDE_PIXELS, advance=advance)
+            log = OutlineLog(folder, say)
+            _fit(OutlineData(settings, train, val), split, folder, log)
     return log.rows
+
+
+def _check_parts(split: Split) -> None:
+    empty = [part for part in ("train", "val") if not split.part(part)]
+    if empty:
+        raise DataError(
+            f"The split has no images in {' and '.join(empty)}: the outline network learns from the train part, and "
+            "the val part selects an epoch. Split the index again: dermalens data split INDEX"
+        )
+
+
+def _fit(data: OutlineData, split: Split, folder: Path, log: OutlineLog) -> None:
+    settings, started = data.settings, read_notes(folder).get("started", now())
+    notes = {"settings": _plain(settings), "split_sha256": split.sha256, "code_version": dermalens.__version__}
+    counts = {"train_images": len(data.train), "val_images": len(data.val)}
+    write_notes(folder, {**notes, **counts, "started": started})
+    lightning.seed_everything(settings.seed, verbose=False)
+    module = OutlineModule(settings)
+    module.network.to(memory_format=torch.channels_last)
+    last = folder / LAST
+    trainer = _trainer(folder, settings, log)
+    trainer.fit(module, data, ckpt_path=str(last) if last.exists() else None)
+    device = device_name(trainer.strategy.root_device)
+    write_notes(folder, {**read_notes(folder), "ended": now(), "training": _outcome(log.rows, device)})
 
 
 def _read_log(folder: Path) -> list[dict[str, float]]:

@@ -9,12 +9,12 @@ import json
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from dermalens.core.errors import RecipeError
-from dermalens.core.spec import PreprocessSpec
+from dermalens.core.spec import EVERY_STEP, PreprocessSpec
 from dermalens.core.taxonomy import CLASSES, malignant_of, needed_order
 from dermalens.transforms.augment_spec import Augment
 
@@ -225,7 +225,7 @@ def read_content(source: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
         RecipeError: no such file, not TOML, or an override that is none.
     """
     try:
-        content = tomllib.loads(source.read_text(encoding="utf-8"))
+        content = tomllib.loads(source.read_text(encoding="utf-8-sig"))
     except FileNotFoundError as error:
         raise RecipeError(f"No recipe at {source}. The repository's recipes are in recipes/.") from error
     except OSError as error:
@@ -260,14 +260,17 @@ def _problem(item: Any) -> str:
 
 
 def _keys_beside(path: Sequence[str | int]) -> list[str]:
-    """The keys of the table at `path`."""
+    """The keys of the table at `path`, in which a cleaning step stands after its number."""
     model: type[BaseModel] = Recipe
     for step in path:
-        annotation = model.model_fields[str(step)].annotation
-        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
-            return []
-        model = annotation
+        field = model.model_fields.get(str(step))
+        annotation = field.annotation if field else _STEPS.get(str(step))
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            model = annotation
     return list(model.model_fields)
+
+
+_STEPS: Final[Mapping[str, type[BaseModel]]] = {step.step: type(step) for step in EVERY_STEP}
 
 
 def _apply(content: dict[str, Any], override: str) -> None:

@@ -17,11 +17,12 @@ from lightning.pytorch.callbacks import Callback, EarlyStopping, EMAWeightAverag
 
 from dermalens.core.errors import TrainingError
 from dermalens.core.files import has_locks, is_held_by_another
-from dermalens.train.checkpoint import BEST, LAST, MONITOR, AtomicCheckpointIO, checkpoint_callbacks
+from dermalens.train.checkpoint import BEST, LAST, MONITOR, AtomicCheckpointIO, check_last, checkpoint_callbacks
 from dermalens.train.curves import CURVES, draw_curves
 from dermalens.train.datamodule import LesionData
 from dermalens.train.epochs import METRICS, EpochLog, EpochRecord, best_record, read_metrics
 from dermalens.train.failures import check_machine, plain_failures
+from dermalens.train.forerunners import check_forerunners
 from dermalens.train.module import LesionModule
 from dermalens.train.notes import check_same_run, finish_notes, read_notes, start_notes
 from dermalens.train.processes import is_first_process
@@ -77,6 +78,7 @@ def train(recipe: Recipe, folder: Path, *, resume: bool = False, callbacks: Sequ
         if resume:
             check_same_run(recipe, data, folder)
         if not (resume and "training" in read_notes(folder)):
+            check_last(folder)
             _fit(recipe, folder, data, callbacks)
     records = read_metrics(folder / METRICS)
     return TrainingSummary(folder, len(records), best_record(records))
@@ -95,6 +97,7 @@ def refuse_former(folder: Path) -> None:
 
 
 def _fit(recipe: Recipe, folder: Path, data: LesionData, callbacks: Sequence[Callback]) -> None:
+    forerunners = check_forerunners(recipe, data)
     lightning.seed_everything(recipe.seed, verbose=False)
     module = LesionModule(recipe, data.train_counts)
     module.network.to(memory_format=torch.channels_last)
@@ -103,7 +106,7 @@ def _fit(recipe: Recipe, folder: Path, data: LesionData, callbacks: Sequence[Cal
     trainer = build_trainer(recipe, folder, [log, *callbacks])  # knows which process this is
     with _alone_in(folder) if trainer.is_global_zero else nullcontext():
         if trainer.is_global_zero:
-            start_notes(recipe, data, folder)
+            start_notes(recipe, data, folder, forerunners)
         last = folder / LAST
         trainer.fit(module, data, ckpt_path=str(last) if last.exists() else None, weights_only=True)
         if trainer.is_global_zero:

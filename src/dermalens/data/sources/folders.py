@@ -6,14 +6,14 @@ Where `split.csv` lies beside them, as `dermalens data folders` writes it, it gi
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from dermalens.core.errors import DataError, name_some
 from dermalens.core.taxonomy import LABELS
 from dermalens.data.check import Listing
-from dermalens.data.files import image_ids, images_in, images_under, subfolders, what_is_in
+from dermalens.data.files import check_links, image_ids, images_in, images_under, subfolders, what_is_in
 from dermalens.data.index import COLUMNS, FOLDERS_INDEX, Row, read_index
 from dermalens.data.tables import header_of
 
@@ -35,7 +35,8 @@ def read(path: Path) -> Listing:
     """One row an image; without a `split.csv` nothing is known of lesions, so each image counts as its own.
 
     Raises:
-        DataError: neither form, both at once, or folders that do not hold what their `split.csv` says.
+        DataError: neither form, both at once, a folder that cannot be read or is there twice, or folders that do not
+            hold what their `split.csv` says.
     """
     parts = _part_folders(path) if path.is_dir() else []
     alone = [folder.name for folder in subfolders(path) if folder.name.lower() in LABELS] if path.is_dir() else []
@@ -43,6 +44,8 @@ def read(path: Path) -> Listing:
         found = f"both {parts[0].name} and {alone[0]}" if parts else what_is_in(path)
         raise DataError(f"{path} holds {found}; needed is {LOOKS_LIKE}.")
     places = [(PART_OF_FOLDER[folder.name.lower()], folder) for folder in parts] or [("", path)]
+    for place in dict.fromkeys([path, *(place for _, place in places)]):
+        check_links(place, [found.name for found in place.iterdir()])
     _refuse_loose(path, [image.name for _, place in places for image in images_in(place)])
     found_files = [
         (part, folder.name.lower(), image)
@@ -50,6 +53,7 @@ def read(path: Path) -> Listing:
         for folder in subfolders(place)
         for image in images_under(folder)
     ]
+    _refuse_twice(path, dict.fromkeys(image.parent for _, _, image in found_files))
     table = path / FOLDERS_INDEX
     if header_of(table) == COLUMNS:
         return Listing(_rows_of(table, {str(image.absolute()): (part, label) for part, label, image in found_files}))
@@ -78,6 +82,17 @@ def _rows_of(table: Path, places: Mapping[str, tuple[str, str]]) -> tuple[Row, .
             f"Move them back, or delete {table.name} to read the folders alone, without lesions."
         )
     return tuple(rows)
+
+
+def _refuse_twice(path: Path, folders: Iterable[Path]) -> None:
+    """Refuse a folder that is read under two names: one image would stand in two classes, or in train and test."""
+    first: dict[Path, Path] = {}
+    pairs = [(folder, first.setdefault(folder.resolve(), folder)) for folder in folders]
+    twice = [f"{one.relative_to(path)} is {other.relative_to(path)}" for one, other in pairs if one != other]
+    if twice:
+        raise DataError(
+            f"{path}: {len(twice)} folder(s) would be read twice, through links: {name_some(twice)}. Remove the links."
+        )
 
 
 def _refuse_loose(path: Path, loose: Sequence[str]) -> None:

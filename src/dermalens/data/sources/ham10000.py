@@ -12,7 +12,7 @@ from dermalens.core.errors import DataError
 from dermalens.data.check import Listing, check_ages
 from dermalens.data.files import images_beside, what_is_in
 from dermalens.data.index import Row
-from dermalens.data.tables import age_years, known, lesion_of, read_table
+from dermalens.data.tables import age_years, check_once, known, lesion_of, read_table
 
 LOOKS_LIKE = "HAM10000_metadata.csv beside HAM10000_images_part_1 and _part_2, or beside one folder images"
 COLUMNS = ("lesion_id", "image_id", "dx", "age", "sex", "localization")
@@ -33,7 +33,7 @@ def read(path: Path) -> Listing:
     """One row a line of the metadata.
 
     Raises:
-        DataError: no metadata there, or a column is missing.
+        DataError: no metadata there, or a column is missing or stands twice.
     """
     metadata = _metadata(path)
     if metadata is None:
@@ -42,6 +42,7 @@ def read(path: Path) -> Listing:
     missing = [name for name in COLUMNS if name not in table.columns]
     if missing:
         raise DataError(f"{metadata} has no column {', '.join(missing)}; needed are {', '.join(COLUMNS)}.")
+    check_once(table, COLUMNS)
     folder = metadata.parent
     files = images_beside(folder)
     rows = [

@@ -7,15 +7,15 @@ lesion of its own.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from dermalens.core.errors import DataError
 from dermalens.core.taxonomy import CLASSES
 from dermalens.data.check import Listing
-from dermalens.data.files import by_stem, images_under, what_is_in
+from dermalens.data.files import CSV_NAMES, by_stem, images_under, what_is_in
 from dermalens.data.index import Row
-from dermalens.data.tables import header_of, lesion_of, read_table
+from dermalens.data.tables import check_once, header_of, lesion_of, read_table
 
 LOOKS_LIKE = (
     "ISIC2018_Task3_Training_Input beside ISIC2018_Task3_Training_GroundTruth.csv "
@@ -33,7 +33,7 @@ def read(path: Path) -> Listing:
     """One row a line of the ground truth; with several ground truths, each gives its part (training, test ...).
 
     Raises:
-        DataError: no ground truth of this form there.
+        DataError: no ground truth of this form there, or one of its columns stands twice.
     """
     truths = _ground_truths(path)
     if not truths:
@@ -43,7 +43,7 @@ def read(path: Path) -> Listing:
     rows = []
     for truth in truths:
         part = _part(truth) if len(truths) > 1 else ""
-        for record in read_table(truth).records:
+        for record in _records(truth, ("image", *CLASSES)):
             image_id = record["image"]
             file = files.get(image_id, truth.parent / f"{image_id}.jpg")
             lesion_id = lesion_of(lesions.get(image_id, ""), image_id)
@@ -60,8 +60,9 @@ def _tables(path: Path) -> Iterable[Path]:
     if path.is_file():
         return [path]
     stem = re.sub("_input$", "", path.name, flags=re.IGNORECASE)
-    beside = [*path.parent.glob(f"{stem}_*.csv"), *path.parent.glob(f"{stem}_*/*.csv")] if stem != path.name else []
-    return sorted({*path.glob("*.csv"), *path.glob("*/*.csv"), *beside})
+    patterns = (f"{stem}_{CSV_NAMES}", f"{stem}_*/{CSV_NAMES}") if stem != path.name else ()
+    beside = [table for pattern in patterns for table in path.parent.glob(pattern)]
+    return sorted({*path.glob(CSV_NAMES), *path.glob(f"*/{CSV_NAMES}"), *beside})
 
 
 def _image_places(path: Path) -> list[Path]:
@@ -73,9 +74,16 @@ def _image_places(path: Path) -> list[Path]:
 
 
 def _lesions(path: Path) -> Mapping[str, str]:
-    places = _tables(path) if path.is_dir() else path.parent.glob("*.csv")
+    places = _tables(path) if path.is_dir() else path.parent.glob(CSV_NAMES)
     groupings = [table for table in places if {"image", "lesion_id"} <= set(header_of(table))]
-    return {record["image"]: record["lesion_id"] for table in groupings for record in read_table(table).records}
+    records = (record for table in groupings for record in _records(table, ("image", "lesion_id")))
+    return {record["image"]: record["lesion_id"] for record in records}
+
+
+def _records(path: Path, used: Collection[str]) -> Sequence[Mapping[str, str]]:
+    table = read_table(path)
+    check_once(table, used)
+    return table.records
 
 
 def _part(truth: Path) -> str:
