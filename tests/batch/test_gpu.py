@@ -15,7 +15,7 @@ from dermalens.batch.ray_engine import _tasks
 from dermalens.batch.scorer import Options, Scorer
 from dermalens.batch.storage import read_image
 from dermalens.predict.classifier import Asked, Classifier
-from dermalens.predict.sources import walk_images
+from dermalens.predict.sources import find_images
 from tests.batch.drawn import COUNT, ready
 
 
@@ -43,7 +43,7 @@ def cuda(monkeypatch):
 @pytest.fixture
 def column(images):
     """Each image four times: three runs on a GPU."""
-    return {"path": np.array(list(walk_images(str(images))) * 4, dtype=object)}
+    return {"path": np.array(find_images([str(images)]) * 4, dtype=object)}
 
 
 def test_a_gpu_computes_in_full_float32_with_algorithms_that_no_timing_chooses(cuda, classifier):

@@ -23,7 +23,7 @@ from tests.tiny_bundle import lesion, tiny_graph, write_tiny_bundle
 def bundles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The tiny bundle, one that takes every lesion for a naevus, and one that knows benign and malignant only."""
     folder = tmp_path_factory.mktemp("bundles")
-    stubborn = Calibration(method="vector", scale=[0.0] * 7, shift=[0.0] * 5 + [9.0, 0.0], n=10)
+    stubborn = Calibration(method="vector", scale=[1e-9] * 7, shift=[0.0] * 5 + [9.0, 0.0], n=10)
     write_tiny_bundle(folder / "tiny")
     write_tiny_bundle(folder / "mole", name="mole", calibration=stubborn)
     write_tiny_bundle(
@@ -32,7 +32,7 @@ def bundles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         name="binary",
         classes=list(BINARY),
         malignant=["malignant"],
-        calibration=Calibration(method="vector", scale=[0.0, 0.0], shift=[0.0, 3.0], n=10),
+        calibration=Calibration(method="vector", scale=[1e-9, 1e-9], shift=[0.0, 3.0], n=10),
         limits=["Not a medical device.", "Tells malignant from benign only."],
     )
     return {name: folder / name for name in ("tiny", "mole", "binary")}
@@ -62,6 +62,14 @@ def test_each_bundle_answers_as_it_does_alone_and_differences_are_named(bundles,
     assert rows["mel.png"]["differ"] == ["decision", "diagnosis"]
     assert rows["nv.png"]["differ"] == ["decision", "diagnosis"]  # the binary bundle says malignant
     assert rows["even.png"]["differ"] == []
+
+
+def test_files_that_may_be_pictures_are_named_when_they_are_passed_over(bundles, tmp_path):
+    lesion("nv").save(tmp_path / "nv.png")
+    (tmp_path / "a.heic").write_bytes(b"picture")
+    result = compare(bundles["tiny"], bundles["mole"], "--image", tmp_path, "--json")
+    assert (result.exit_code, result.stdout.count("\n")) == (0, 1)
+    assert result.stderr.startswith("1 file was passed over, as its name ends in none of .bmp")
 
 
 def test_one_bad_image_is_a_row_and_the_exit_code(bundles, images):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import pytest
@@ -42,7 +43,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     _, sha256 = drawn_split(folder)
     provenance = tiny_manifest({"model.onnx": b""}).provenance
     known = provenance.model_copy(update={"split_sha256": sha256, "data": ["HAM10000: drawn"]})
-    stubborn = Calibration(method="vector", scale=[0.0] * 7, shift=[0.0] * 5 + [9.0, 0.0], n=10)
+    stubborn = Calibration(method="vector", scale=[1e-9] * 7, shift=[0.0] * 5 + [9.0, 0.0], n=10)
     write_tiny_bundle(folder / "tiny", provenance=known)
     write_tiny_bundle(folder / "mole", name="mole", calibration=stubborn, provenance=known)
     return folder
@@ -116,6 +117,14 @@ def test_the_recorded_figures_are_those_of_the_report(result, folder: Path) -> N
     content = json.loads((folder / "out/report.json").read_text())
     assert bundle.manifest.metrics["accuracy"].model_dump() == content["evaluation"]["overall"]["accuracy"]
     assert content["subject"]["sha256"] == bundle.sha256
+
+
+def test_a_folder_named_packaged_is_not_the_bundle_of_the_package(folder: Path, tmp_path: Path, monkeypatch) -> None:
+    copytree(folder / "mole", tmp_path / "packaged")
+    monkeypatch.chdir(tmp_path)
+    cards = [CliRunner().invoke(app, ["card", *words]).stdout for words in (["./packaged"], ["packaged"], [])]
+    assert cards[0] == CliRunner().invoke(app, ["card", str(folder / "mole")]).stdout
+    assert cards[1] == cards[2] != cards[0]
 
 
 def test_the_card_takes_the_report_of_its_bundle_and_of_no_other(result, folder: Path) -> None:

@@ -110,6 +110,19 @@ def test_a_name_that_the_output_cannot_show_ends_no_run(tmp_path):
         assert "z.jpg" in found
 
 
+@pytest.mark.skipif(os.name == "nt", reason="no such shell there")
+@pytest.mark.parametrize("form", ["", "--csv", "--json"])
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_a_closed_output_ends_no_command(form, closed, tmp_path):
+    command = f"'{sys.executable}' -m dermalens predict {form} --heatmap maps '{MOLE}' nothing.jpg {closed}"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, env=ENVIRONMENT, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert ("error: 1 of 2 images" in done.stderr) == (closed == ">&-")
+    assert ("reassure" in done.stdout) == (closed == "2>&-")
+    assert [file.name for file in (tmp_path / "maps").iterdir()] == ["drawn_mole_heatmap.png"]
+
+
 def test_the_version_is_shown():
     assert CliRunner().invoke(app, ["--version"]).stdout == f"dermalens {__version__}\n"
 

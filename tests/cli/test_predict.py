@@ -143,6 +143,14 @@ def test_a_folder_without_images_is_an_error(command, tmp_path):
 PASSED_OVER = "passed over, as {} in none of .bmp .gif .jpeg .jpg .png .tif .tiff .webp: {}\n"
 
 
+def test_a_folder_that_is_linked_into_a_folder_is_classified(command, folder, tmp_path):
+    (tmp_path / "above").mkdir()
+    (tmp_path / "above" / "link").symlink_to(folder)
+    rows = lines(command("--json", tmp_path / "above"))
+    assert [os.path.relpath(row["image"], tmp_path) for row in rows][-1] == "above/link/deep/c.bmp"
+    assert len(rows) == 4
+
+
 def test_files_of_a_folder_that_may_be_pictures_are_named_when_they_are_passed_over(command, tmp_path):
     save(tmp_path / "in" / "a.png")
     (tmp_path / "in" / "deep").mkdir()
@@ -215,6 +223,18 @@ def test_an_unknown_operating_point_ends_the_run_before_it_starts(command, tmp_p
     assert "sensitivity_90, sensitivity_95" in result.stderr
 
 
+def test_a_prevalence_that_cannot_be_used_ends_the_run_before_it_starts(command, tmp_path):
+    result = command("--csv", "--prevalence", "0.00001", save(tmp_path / "a.png"))
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == "error: A prevalence of 1e-05 cannot be used; needed is 0.0001 to 0.9999.\n"
+
+
+def test_standard_input_is_given_once(command, tmp_path):
+    result = command("--json", "-", save(tmp_path / "a.png"), "-", given=b"")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == "error: - was given 2 times; standard input can be read once. Give it once.\n"
+
+
 def test_another_operating_point_is_used(command, tmp_path):
     result = command("--json", "--operating-point", "sensitivity_90", save(tmp_path / "a.png"))
     assert lines(result)[0]["operating_point"]["name"] == "sensitivity_90"
@@ -269,11 +289,43 @@ def test_the_rows_do_not_keep_what_has_been_written(bundle_folder, tmp_path):
     assert (tmp_path / "maps" / "a_heatmap.png").is_file()
 
 
-def test_a_heat_map_folder_that_cannot_be_made_is_one_line(command, tmp_path):
+@pytest.mark.parametrize("option", ["--heatmap", "--outline"])
+@pytest.mark.parametrize("form", ["--json", "--csv"])
+def test_a_folder_for_pictures_that_cannot_be_made_ends_the_run_before_it_starts(
+    command, tmp_path, equipped_folder, form, option
+):
     image = save(tmp_path / "a.png")
-    result = command("--heatmap", image / "maps", image)
+    for folder, reason in ((image, "File exists"), (image / "maps", "Not a directory")):
+        result = command("--bundle", equipped_folder, form, option, folder, image)
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert f"cannot be written to {folder}: {reason}. Name another folder." in result.stderr
+    assert image.read_bytes() == save(tmp_path / "b.png").read_bytes()
+
+
+@pytest.mark.parametrize("form", ["--json", "--csv", None])
+def test_a_heat_map_that_cannot_be_written_is_a_row_and_all_others_are_answered(command, tmp_path, form):
+    images = [save(tmp_path / f"{name}.png") for name in "abc"]
+    (tmp_path / "maps" / "b_heatmap.png").mkdir(parents=True)
+    result = command(*([form] if form else []), "--heatmap", tmp_path / "maps", *images)
     assert result.exit_code == 2
-    assert "cannot be written" in result.stderr
+    assert "b_heatmap.png cannot be written: Is a directory." in " ".join(result.stdout.split())
+    assert "error: 1 of 3 images have no answer" in result.stderr
+    assert sorted(file.name for file in (tmp_path / "maps").iterdir() if file.is_file()) == [
+        "a_heatmap.png",
+        "c_heatmap.png",
+    ]
+
+
+def test_heat_maps_of_long_names_are_written_under_shorter_ones_that_differ(command, tmp_path):
+    images = [save(tmp_path / place / ("ä" * 125 + end)) for place in ("x", "y") for end in ("b.png", "c.png")]
+    result = command("--json", "--heatmap", tmp_path / "maps", *images)
+    names = [Path(row["heatmap"]).name for row in lines(result)]
+    assert result.exit_code == 0
+    assert sorted(file.name for file in (tmp_path / "maps").iterdir()) == sorted(set(names))
+    assert names == [
+        "ä" * length + f"{end}_heatmap.png"
+        for length, end in zip((121, 120, 120, 120), ("", "-2", "-3", "-4"), strict=True)
+    ]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="file names are Unicode there")

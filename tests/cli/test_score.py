@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,19 @@ def test_a_file_in_the_layout_of_the_challenge_is_scored(files: Path) -> None:
     assert figures["melanoma_auc"]["value"] == 1.0
     assert figures["sensitivity_df"] == {"value": None, "low": None, "high": None, "n": 0}
     assert "No image is akiec, bkl, df, vasc: means over the classes are not defined." in result.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="file names are Unicode there")
+def test_a_file_name_that_is_not_unicode_stands_in_the_report_as_an_escape(files: Path, monkeypatch: Any) -> None:
+    monkeypatch.chdir(files)
+    for name in ("predictions", "truth"):
+        Path(f"{name}.csv").rename(os.fsdecode(name.encode() + b"\xe9\x07.csv"))
+    given = [os.fsdecode(name + b"\xe9\x07.csv") for name in (b"predictions", b"truth")]
+    result = run(*given, "--out", "out")
+    assert result.exit_code == 0, result.output
+    subject = json.loads(Path("out/report.json").read_text(encoding="utf-8"))["subject"]
+    assert subject["command"].startswith(r"dermalens score predictions\xe9\x07.csv truth\xe9\x07.csv --out out")
+    assert subject["images_from"].startswith(r"truth\xe9\x07.csv, ")
 
 
 def test_one_class_only_leaves_figures_undefined_and_says_so(files: Path) -> None:

@@ -181,6 +181,25 @@ def test_a_number_that_is_not_finite_is_refused_by_its_path(folder, path, number
     assert ".".join(map(str, path)) in refused(folder)
 
 
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (lambda content: content["malignant"].append("mel"), "malignant has mel more than once; needed is each once"),
+        (
+            lambda content: content["operating_points"].append(content["operating_points"][0] | {"threshold": 0.9}),
+            "operating_points has sensitivity_90 more than once",
+        ),
+        (lambda content: content["classes"].append("nv"), "classes has nv more than once"),
+        (lambda content: content["views"].extend(["flip", "flip"]), "views has flip more than once"),
+        (lambda content: content["calibration"].update(scale=[1.0, 0.0] + [1.0] * 5), "calibration.scale.1"),
+        (lambda content: content["calibration"].update(scale=[-1.0] * 7), "calibration.scale.0"),
+    ],
+)
+def test_a_manifest_that_contradicts_itself_is_refused(folder, edit, message):
+    change(folder, edit)
+    assert message in refused(folder)
+
+
 def test_classes_in_another_order_are_refused(folder):
     change(folder, lambda content: content["classes"].reverse())
     message = refused(folder)

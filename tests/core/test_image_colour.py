@@ -27,6 +27,11 @@ def swapped_profile() -> bytes:
     return swapped.replace("sRGB".encode("utf-16-be"), "swap".encode("utf-16-be"))
 
 
+def named(profile: bytes, name: str) -> bytes:
+    """The profile of Pillow's sRGB under another name of up to 13 letters."""
+    return profile.replace("sRGB built-in".encode("utf-16-be"), f"{name:13}".encode("utf-16-be"))
+
+
 def grey_profile() -> bytes:
     """A grey profile with the tone curve of sRGB's red, which Pillow does not make."""
     wanted = {b"desc", b"wtpt", b"cprt", b"kTRC"}
@@ -144,6 +149,15 @@ def test_picture_that_is_srgb_already_is_not_touched(drawn, encoded):
     decoded = decode(encoded(drawn(), "PNG", icc_profile=srgb_profile()), wanted_side_pixels=32)
     assert decoded.notes == ()
     assert np.array_equal(np.asarray(decoded.picture), np.asarray(drawn()))
+
+
+@pytest.mark.parametrize("name", ["Linear sRGB", "sRGB linear", "sRGB-V2-g10"])
+def test_linear_profile_with_the_primaries_of_srgb_is_obeyed(encoded, name):
+    swapped = srgb_profile().replace(b"rXYZ", b"tmp!").replace(b"gXYZ", b"rXYZ").replace(b"tmp!", b"gXYZ")
+    picture = Image.new("RGB", (40, 40), (200, 30, 60))
+    decoded = decode(encoded(picture, "PNG", icc_profile=named(swapped, name)), wanted_side_pixels=32)
+    assert decoded.notes == (f"The colours were converted from the profile '{name}' to sRGB.",)
+    assert decoded.picture.getpixel((20, 20)) != (200, 30, 60)
 
 
 @pytest.mark.parametrize("profile", [b"no profile", srgb_profile()[:200]])

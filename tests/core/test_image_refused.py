@@ -17,7 +17,7 @@ from PIL import Image, ImageFile
 from PIL.PngImagePlugin import PngInfo
 
 from dermalens.core.errors import ImageError
-from dermalens.core.header import MAX_BYTES
+from dermalens.core.header import MAX_BYTES, damage_as_image_error
 from dermalens.core.image import decode, from_array, from_picture, read_file
 
 
@@ -60,6 +60,8 @@ def test_text_named_jpg_is_refused():
         (b"\0" * 128 + b"DICM", "a DICOM file"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n", "text"),
         (bytes(range(256)), "no picture of a known format"),
+        (b"RIFF\x24\0\0\0WAVEfmt ", "no picture of a known format"),
+        (b"RIFF\x24\0\0\0AVI LIST", "no picture of a known format"),
     ],
 )
 def test_foreign_format_is_named_where_it_is_known(data, name):
@@ -187,6 +189,7 @@ def test_damaged_pillow_picture_is_refused(drawn, encoded, tmp_path):
         (np.zeros((40, 40), np.bool_), "is bool"),
         (np.zeros((3, 40, 50), np.uint8), r"Put the channels last: array\.transpose\(1, 2, 0\)"),
         (np.zeros((2, 40, 40, 3), np.uint8), "Pass the images one by one"),
+        (np.zeros((40, 40, 1), np.uint8), r"is uint8 \[40, 40, 1\]; .*Take its one channel: array\[\.\.\., 0\]"),
         (np.zeros((40, 40, 2), np.uint8), "Pass one picture with its channels last"),
         (np.zeros(40, np.uint8), "Pass one picture"),
         (np.zeros((0, 40, 3), np.uint8), "40 x 0 pixels; needed are at least 32"),
@@ -218,3 +221,46 @@ def test_a_pipe_is_read_though_it_has_no_size(tmp_path):
         assert read_file(tmp_path / "pipe") == b"x" * 70_000
     with pytest.raises(ImageError, match="at most 64 MiB are read"):
         read_file(Path("/dev/zero"))
+
+
+def test_a_webp_that_is_cut_off_within_its_mark_is_damaged():
+    for length in (4, 8, 11, 12):
+        assert "The WebP file is damaged or cut off" in refusal(b"RIFF\x24\0\0\0WEBP"[:length])
+
+
+def run_on_a_clear_picture(path, script, *arguments):
+    """The output of `script`, whose `data` is a half transparent picture of 16 megapixels."""
+    Image.new("RGBA", (4000, 4000), (200, 150, 120, 128)).save(path / "clear.png", compress_level=1)
+    begin = (
+        "import pathlib, resource, sys\nfrom dermalens.core.errors import ImageError\n"
+        "from dermalens.core.image import decode\ndata = pathlib.Path(sys.argv[1]).read_bytes()\n"
+    )
+    words = [sys.executable, "-c", begin + script, str(path / "clear.png"), *map(str, arguments)]
+    return subprocess.run(words, capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc is that of Linux")
+def test_a_picture_with_alpha_takes_ten_bytes_a_pixel_at_most(tmp_path):
+    script = (
+        "peak = lambda: int(open('/proc/self/status').read().partition('VmHWM:')[2].split()[0])\nbefore = peak()\n"
+        "decode(data, wanted_side_pixels=224)\nprint(peak() - before)"  # KiB
+    )
+    assert int(run_on_a_clear_picture(tmp_path, script)) * 1024 / 16_000_000 < 10.5
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit on memory is that of Linux")
+@pytest.mark.parametrize("free", [30, 100])
+def test_want_of_memory_is_an_image_error(tmp_path, free):
+    """At 30 MiB while the file is decoded (64 MB), at 100 while the alpha is laid on white (64 MB more)."""
+    script = (
+        "taken = int(open('/proc/self/statm').read().split()[0]) * 4096 + int(sys.argv[2]) * 2**20\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (taken, -1))\n"
+        "try: decode(data, wanted_side_pixels=224)\nexcept ImageError as error: print(error)"
+    )
+    found = run_on_a_clear_picture(tmp_path, script, free)
+    assert found.startswith("There is not enough memory to decode the picture; needed are some 10 bytes a pixel. Crop")
+
+
+def test_want_of_memory_in_a_decoder_of_pillow_is_not_called_damage():
+    with pytest.raises(ImageError, match="not enough memory"), damage_as_image_error("WebP"):
+        raise OSError("out of memory when reading image file")

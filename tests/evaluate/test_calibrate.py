@@ -9,6 +9,7 @@ from dermalens.core.decision import calibrate
 from dermalens.core.errors import DataError
 from dermalens.core.prevalence import shift_to_prevalence
 from dermalens.evaluate.calibrate import (
+    LEAST_SCALE,
     Fitting,
     Method,
     assumed_prevalence,
@@ -38,6 +39,14 @@ def test_temperature_finds_the_scale_that_made_the_labels() -> None:
     calibration = fit_temperature(*sampled(0.5, [0, 0, 0]), FLAT, 0.0)
     assert calibration.scale == pytest.approx([0.5] * 3, abs=0.02)
     assert np.ptp(calibration.shift) == pytest.approx(0, abs=1e-6)
+
+
+def test_logits_that_speak_against_their_class_still_get_a_scale_that_a_bundle_takes() -> None:
+    logits, labels = sampled(1.0, [0, 0, 0])
+    logits[:, 2] *= -1
+    calibration = fit_vector(logits, labels, FLAT, 0.0, penalty=0.0)
+    assert min(calibration.scale) == pytest.approx(LEAST_SCALE)
+    assert sorted(calibration.scale)[1] > 0.5
 
 
 def test_where_all_is_right_the_temperature_stays_finite() -> None:

@@ -113,6 +113,26 @@ def test_rounding_to_three_decimals_is_no_reason_to_refuse(tmp_path: Path) -> No
     assert found.probabilities.sum() == pytest.approx(0.999)
 
 
+def test_three_decimals_that_all_were_rounded_down_are_taken(tmp_path: Path) -> None:
+    found = read_predictions(written(tmp_path, ISIC, "a,0.142,0.142,0.142,0.142,0.142,0.142,0.145"))
+    assert found.probabilities.sum() == pytest.approx(0.997)
+    with pytest.raises(DataError, match="do not sum to one"):
+        read_predictions(written(tmp_path, ISIC, "a,0.995,0,0,0,0,0,0"))
+
+
+def test_a_decimal_comma_is_named(tmp_path: Path) -> None:
+    path = written(tmp_path, ISIC.replace(",", ";"), "a;0,7;0,3;0;0;0;0;0", "b;1;0;0;0;0;0;0", "c;1;0;0;0;0;0;,5E-7")
+    with pytest.raises(
+        DataError, match=r"2 images have values with a decimal comma \(.* of a\); needed is a point: 0\."
+    ):
+        read_predictions(path)
+
+
+def test_the_index_column_of_pandas_is_named_with_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"unknown columns: ''; needed is .*to_csv\(\.\.\., index=False\)\."):
+        read_predictions(written(tmp_path, f",{ISIC}", f"0,a,{CERTAIN}"))
+
+
 def test_confidences_are_divided_by_their_sum_when_asked(tmp_path: Path) -> None:
     path = written(tmp_path, ISIC, "a,0.9,0.6,0,0,0,0,0")
     found = read_predictions(path, normalise=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -41,6 +42,16 @@ def known_of(manifest: Manifest, rows: list[Row], folder: Path) -> str:
     """What is known of rows in an index of their own."""
     write_index(rows, folder / "index.csv")
     return check_unseen(manifest, folder / "index.csv", rows, part="all")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="file names are Unicode there")
+def test_an_index_whose_name_is_not_unicode_is_named_with_an_escape(tmp_path: Path, graph: bytes) -> None:
+    split = split_of(tmp_path)
+    manifest = trained_on(split, graph, "HAM10000")
+    index = tmp_path / os.fsdecode(b"lat\xe9n.csv")
+    write_index(read_index(split)[:1], index)
+    known = check_unseen(manifest, index, read_index(index), part="all", allow_seen=True)
+    assert r"and lat\xe9n.csv is not its split" in known
 
 
 def test_the_test_part_of_the_own_split_is_unseen(tmp_path: Path, graph: bytes) -> None:

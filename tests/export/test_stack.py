@@ -286,6 +286,13 @@ def test_a_member_that_cannot_be_built_is_refused_before_the_first_epoch(
     assert not (tmp_path / "run").exists()
 
 
+def test_a_side_that_a_member_cannot_take_is_refused_before_the_first_epoch(split: Path, tmp_path: Path) -> None:
+    small = ("members.second.model.backbone=cnn_150", "members.second.augment.sides_pixels=[[0, 32]]")
+    with pytest.raises(RecipeError, match=r"Member second: cnn_150 .* Raise members\.second\.augment\.sides_pixels\."):
+        train_ensemble(ensemble_of(split, *small), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_gpu_that_is_not_there_is_missed_before_the_first_epoch(split: Path, tmp_path: Path) -> None:
     if torch.accelerator.is_available():
         pytest.skip("there is a GPU")
@@ -322,6 +329,23 @@ def test_a_stack_refuses_start_weights_that_may_know_the_fold_left_out(split: Pa
         train_ensemble(ensemble_of(split, *changes), tmp_path / "run")
     mean = ensemble_of(split, *changes, "stack.combiner=mean")
     assert titles_until("first, the whole train part", mean, tmp_path / "run") == ["first, the whole train part"]
+
+
+def test_a_stack_refuses_a_teacher_that_may_know_the_fold_left_out(split: Path, tmp_path: Path) -> None:
+    recipe = ensemble_of(split, f"members.first.teacher.runs=['{tmp_path / 'gone'}']")
+    with pytest.raises(RecipeError, match=r"Member first: members\.first\.teacher\.runs .*gone may have learned the"):
+        train_ensemble(recipe, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_a_run_of_a_mean_has_learned_is_asked_before_the_first_epoch(split: Path, tmp_path: Path) -> None:
+    state = LesionClassifier("tiny", classes=7, weights="none").state_dict()
+    torch.save(state, tmp_path / "best.ckpt")
+    (tmp_path / "run.json").write_text('{"recipe": {}}')
+    changes = (f"members.second.model.weights='{tmp_path / 'best.ckpt'}'", "stack.combiner=mean")
+    with pytest.raises(TrainingError, match=r"Member second: .*run\.json does not say what the run has learned from"):
+        train_ensemble(ensemble_of(split, *changes), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_member_that_has_not_begun_may_be_corrected(split: Path, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dermalens.core.errors import DermaLensError
-from dermalens.predict.classifier import Classifier, load
+from dermalens.predict.classifier import Asked, Classifier, load
 from dermalens.predict.prevalence import LEAST, MOST, at_prevalence, values_at
 from tests.tiny_bundle import lesion, tiny_graph, tiny_manifest, write_tiny_bundle
 
@@ -63,6 +63,12 @@ def test_what_is_no_share_is_refused(tiny: Classifier, wanted: float) -> None:
 def test_a_share_that_leaves_the_threshold_no_digits_is_refused(tiny: Classifier, wanted: float) -> None:
     with pytest.raises(DermaLensError, match=r"needed is 0\.0001 to 0\.9999"):
         tiny.predict(lesion("mel"), prevalence=wanted)
+
+
+@pytest.mark.parametrize("wanted", [-1.0, 0.000_09, 0.999_95])
+def test_a_share_that_cannot_be_used_is_refused_before_any_image(tiny: Classifier, wanted: float) -> None:
+    with pytest.raises(DermaLensError, match="prevalence"):
+        tiny.check(Asked(tiny.operating_point(), wanted))
 
 
 @pytest.mark.parametrize("wanted", [LEAST, MOST])

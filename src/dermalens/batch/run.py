@@ -16,10 +16,11 @@ from dermalens.batch.errors import BatchError
 from dermalens.batch.listing import Source, find_source
 from dermalens.batch.manifest import Format, Manifest, Plan, begin_or_resume, has_begun, keys_of
 from dermalens.batch.output import LocalFolder, Output
-from dermalens.batch.scorer import Options, Rows, joined, printable
+from dermalens.batch.scorer import Options, Rows, joined
 from dermalens.batch.shards import COUNTED, Tally, count_shard, shard_bytes
 from dermalens.batch.storage import STORAGE_ADVICE, reason_of
 from dermalens.batch.worker import Work
+from dermalens.core.files import printable
 from dermalens.predict.classifier import Asked, Classifier, checked, open_classifier
 from dermalens.predict.prevalence import base_prevalence
 

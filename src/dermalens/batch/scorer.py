@@ -24,6 +24,7 @@ from dermalens.batch.gpu import TOGETHER, Cut, answers_together, cut, on_gpu
 from dermalens.batch.keys import chunked
 from dermalens.batch.storage import is_url, located, read_image
 from dermalens.core.errors import ImageError
+from dermalens.core.files import printable
 from dermalens.core.image import Decoded
 from dermalens.predict.classifier import Asked, load
 from dermalens.predict.prediction import Prediction
@@ -182,15 +183,6 @@ def column_names(classes: Sequence[str]) -> tuple[str, ...]:
     """The columns of a shard, in order."""
     decision, quality, error = AFTER
     return (*BEFORE, *classes, "malignant_probability", decision, quality, "lesion_image", error)
-
-
-def printable(key: str) -> str:
-    r"""A path with what is not UTF-8 in it written as \xff, which Parquet does not take.
-
-    >>> printable("m\udcffle.jpg")
-    'm\\xffle.jpg'
-    """
-    return os.fsencode(key).decode("utf-8", "backslashreplace")
 
 
 def _without_path(error: str, key: str, base: str) -> str:

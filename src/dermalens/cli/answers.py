@@ -10,10 +10,10 @@ from typing import TypeVar
 
 import typer
 
-from dermalens.cli.picture_files import HEAT_MAP, OUTLINE, picture_files, printable, save
+from dermalens.cli.picture_files import HEAT_MAP, OUTLINE, make_folder, picture_files, save
 from dermalens.cli.progress import counting
 from dermalens.core.errors import DermaLensError, ImageError, name_some
-from dermalens.core.files import IMAGE_SUFFIXES, visible
+from dermalens.core.files import IMAGE_SUFFIXES, printable, visible
 from dermalens.core.header import MAX_BYTES
 from dermalens.predict.classifier import Asked, Classifier
 from dermalens.predict.prediction import Prediction
@@ -101,11 +101,13 @@ def answers(classifier: Classifier, request: Request) -> Iterator[Row]:
     """A row for every image, in order, each worked out when it is asked for.
 
     Raises:
-        DermaLensError: at once, when a picture would overwrite one of the images; later, anything but a bad image:
-            an unknown operating point, a picture that cannot be written.
+        DermaLensError: at once, when a picture would overwrite one of the images or its folder takes no files; later,
+            anything but a bad image, such as an unknown operating point.
     """
     heatmaps = picture_files(request.images, request.heatmap_folder, HEAT_MAP)
     outlines = picture_files(request.images, request.outline_folder, OUTLINE)
+    make_folder(request.heatmap_folder, HEAT_MAP)
+    make_folder(request.outline_folder, OUTLINE)
     targets = map(Targets, heatmaps, outlines)
     return (_row(classifier, request, path, target) for path, target in zip(request.images, targets, strict=True))
 
@@ -128,7 +130,10 @@ def _row(classifier: Classifier, request: Request, path: str, targets: Targets) 
         return Failed(shown, printable(str(error).removeprefix(f"{path}: ")))
     if prediction.decision == "abstain" and not request.anyway and (targets.heatmap or targets.outline):
         prediction = replace(prediction, notes=(NOT_DRAWN, *prediction.notes))
-    heatmap, outline = save(prediction.explanation, targets.heatmap), save(prediction.drawing, targets.outline)
+    try:
+        heatmap, outline = save(prediction.explanation, targets.heatmap), save(prediction.drawing, targets.outline)
+    except DermaLensError as error:
+        return Failed(shown, str(error))
     return Answered(replace(prediction, explanation=None, drawing=None), heatmap, outline)
 
 

@@ -155,7 +155,7 @@ def _ended_tidily() -> Iterator[None]:
 def _looking(source: str, output: Output) -> Iterator[None]:
     """What a run does before its first shard, which may take long; said to people only."""
     from dermalens.batch.manifest import has_begun
-    from dermalens.batch.scorer import printable
+    from dermalens.core.files import printable
 
     is_new = not has_begun(output)
     what = f"Looking for images in {source}" if is_new else f"Reading what is finished in {output.name}"
@@ -222,7 +222,7 @@ def _report(run: Run, images: int, seconds: float) -> None:
     Raises:
         DermaLensError: some images have an error.
     """
-    from dermalens.batch.scorer import printable
+    from dermalens.core.files import printable
 
     tally = run.tally
     counts = [f"{count:,} {decision}" for decision, count in sorted(tally.decisions.items())]

@@ -9,7 +9,7 @@ import typer
 
 
 def card(
-    bundle: Annotated[Path | None, typer.Argument(metavar="[BUNDLE]", help="The packaged bundle if not given.")] = None,
+    bundle: Annotated[str | None, typer.Argument(metavar="[BUNDLE]", help="The packaged bundle if not given.")] = None,
     report: Annotated[
         Path | None, typer.Option(metavar="PATH", help="report.json of dermalens evaluate: classes, gaps, calibration.")
     ] = None,
@@ -23,7 +23,7 @@ def card(
     from dermalens.evaluate.card_report import read_judged
     from dermalens.predict.classifier import DEFAULT_BUNDLE
 
-    found = read_bundle(folder_of(str(bundle or PACKAGED)) or DEFAULT_BUNDLE)
+    found = read_bundle(folder_of(PACKAGED if bundle is None else bundle) or DEFAULT_BUNDLE)
     judged = read_judged(report, found.sha256) if report else None
     write = model_card_html if as_html else model_card
     typer.echo(write(found.manifest, found.sha256, judged), nl=False)

@@ -27,14 +27,17 @@ def compare(
         raise DermaLensError("--json and --csv were both given; choose one.")
     import logging
 
-    from dermalens.cli.answers import refuse_failures, with_progress
+    from dermalens.cli.answers import refuse_failures, say_passed_over, with_progress
     from dermalens.cli.comparison import compared, load_named, write_csv, write_json, write_table
     from dermalens.predict.sources import STDIN, find_images
 
     if STDIN in images:
         raise DermaLensError("--image - was given; every bundle reads each image, so it must be a file or a folder.")
     logging.getLogger("PIL").addHandler(logging.NullHandler())  # or Pillow's words stand beside our error
-    found, classifiers = find_images(images), load_named(bundles)
+    passed_over: list[str] = []
+    found = find_images(images, passed_over=passed_over)
+    say_passed_over(passed_over)
+    classifiers = load_named(bundles)
     write = write_json if as_json else write_csv if as_csv else write_table
     rows = with_progress(compared(classifiers, found), total=len(found), streams=as_json or as_csv)
     refuse_failures(write(rows, classifiers), total=len(found))

@@ -14,6 +14,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
@@ -173,11 +174,19 @@ def _leave_at_once() -> None:
         gc.freeze()
 
 
+def _open_closed_outputs() -> None:
+    """What is closed (`>&-`) takes all and keeps nothing; Python has None for it, which cannot be written to."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115  (until the end)
+
+
 def main() -> None:
     """Entry point of the `dermalens` command."""
     atexit.register(_leave_at_once)
     # Pillow warns of odd metadata; what matters for an answer is in its notes, what prevents one is our one-line error.
     warnings.filterwarnings("ignore", module=r"PIL\.")
+    _open_closed_outputs()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a file name that cannot be shown ends no run

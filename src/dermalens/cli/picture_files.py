@@ -6,11 +6,17 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Final
 
 from dermalens.core.errors import DermaLensError, name_some
+from dermalens.core.files import printable
 from dermalens.predict.drawing import Drawing
 from dermalens.predict.explain import Explanation
 from dermalens.predict.sources import STDIN
+
+NAME_BYTES: Final = 255
+"""Of a file name, the most that file systems take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +36,8 @@ OUTLINE = Kind("Outlines", "_outline.png")
 def picture_files(images: Sequence[str], folder: Path | None, kind: Kind) -> Sequence[Path | None]:
     """A file for each image under its own name, none without a folder; a second `a.jpg` gets `a-2_heatmap.png`.
 
+    A name that is too long with its suffix is cut.
+
     Raises:
         DermaLensError: one of them is itself among the images.
     """
@@ -38,7 +46,8 @@ def picture_files(images: Sequence[str], folder: Path | None, kind: Kind) -> Seq
     inputs = {_identity(image) for image in images if image != STDIN}
     taken: set[str] = set()
     stems = ["stdin" if image == STDIN else Path(image).stem for image in images]
-    targets = [folder / f"{_free(stem, taken)}{kind.suffix}" for stem in stems]
+    room = NAME_BYTES - len(kind.suffix)
+    targets = [folder / f"{_free(stem, taken, room)}{kind.suffix}" for stem in stems]
     overwritten = [target for target in targets if _identity(target) in inputs]
     if overwritten:
         names = printable(name_some(overwritten))
@@ -46,14 +55,43 @@ def picture_files(images: Sequence[str], folder: Path | None, kind: Kind) -> Seq
     return targets
 
 
-def _free(stem: str, taken: set[str]) -> str:
-    """The stem, or with the first number from 2 that is free, in any case of letters; it is taken then."""
-    name, number = stem, 1
+def make_folder(folder: Path | None, kind: Kind) -> None:
+    """Make the folder of the pictures, where there is one to be, and see that it takes files.
+
+    Raises:
+        DermaLensError: it cannot be made or written to.
+    """
+    if folder is None:
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise DermaLensError(
+            f"{kind.words} cannot be written to {printable(str(folder))}: {error.strerror}. Name another folder."
+        ) from error
+
+
+def _free(stem: str, taken: set[str], room: int) -> str:
+    """The stem, or with the first number from 2 that is free, in any case of letters; it is taken then.
+
+    It has `room` bytes at most.
+    """
+    name, number = _cut(stem, room), 1
     while name.casefold() in taken:
         number += 1
-        name = f"{stem}-{number}"
+        end = f"-{number}"
+        name = _cut(stem, room - len(end)) + end
     taken.add(name.casefold())
     return name
+
+
+def _cut(text: str, room: int) -> str:
+    """The text without the letters at its end for which there is no room."""
+    while len(os.fsencode(text)) > room:
+        text = text[:-1]
+    return text
 
 
 def _identity(path: str | Path) -> str:
@@ -76,8 +114,3 @@ def save(picture: Explanation | Drawing | None, target: Path | None) -> str | No
     except OSError as error:
         raise DermaLensError(f"The picture {where} cannot be written: {error.strerror}.") from error
     return where
-
-
-def printable(text: str) -> str:
-    r"""The text with what is not UTF-8 in a file name written as \xff, which JSON and a terminal do not take."""
-    return os.fsencode(text).decode("utf-8", "backslashreplace")

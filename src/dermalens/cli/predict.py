@@ -58,6 +58,8 @@ def predict(  # noqa: PLR0913  (each is an option of the command)
     """
     if as_json and as_csv:
         raise DermaLensError("--json and --csv were both given; choose one.")
+    if images.count("-") > 1:
+        raise DermaLensError(f"- was given {images.count('-')} times; standard input can be read once. Give it once.")
     import logging
 
     from dermalens.cli.answers import Request, answers, refuse_failures, say_passed_over, with_progress

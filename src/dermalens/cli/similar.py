@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dermalens.core.files import visible
+from dermalens.core.files import printable, visible
 
 if TYPE_CHECKING:
     from dermalens.predict.similar import Similar
@@ -76,7 +76,6 @@ def similar(  # noqa: PLR0913  (each is an option of the command)
 
 def _write_json(image: str, found: Sequence[Similar], refused: Sequence[str], limits: Sequence[str]) -> None:
     from dermalens.cli.forms import for_programs
-    from dermalens.cli.picture_files import printable
     from dermalens.predict.similar import malignant_share
 
     for_programs()
@@ -91,8 +90,6 @@ def _write_json(image: str, found: Sequence[Similar], refused: Sequence[str], li
 
 
 def _shown(image: str) -> str:
-    from dermalens.cli.picture_files import printable
-
     return visible(printable(image))
 
 

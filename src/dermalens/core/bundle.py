@@ -6,11 +6,14 @@ inference reads it, and the two meet nowhere else.
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from types import MappingProxyType
 from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from dermalens.core.errors import name_some
 from dermalens.core.spec import PreprocessSpec
 from dermalens.core.taxonomy import BINARY, CLASSES, malignant_of, needed_order
 
@@ -140,7 +143,8 @@ class Calibration(_Part):
     """probabilities = softmax(scale * logits + shift), per class; fitted on validation lesions only."""
 
     method: Literal["none", "temperature", "vector"]
-    scale: list[float]
+    scale: list[Annotated[float, Field(gt=0)]]
+    """At most 0 would take the least likely class for the most likely, or all for alike."""
     shift: list[float]
     n: int = Field(ge=0)
     """Validation images that it was fitted on."""
@@ -217,6 +221,7 @@ class Manifest(_Part):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Manifest:
+        self._check_once()
         order = needed_order(self.classes)
         if tuple(self.classes) != order:
             raise ValueError(f"classes are in the order {' '.join(self.classes)}; needed is {' '.join(order)}")
@@ -234,9 +239,19 @@ class Manifest(_Part):
             raise ValueError(f"conformal needs {len(self.classes)} thresholds and numbers of images, one a class")
         if self.default_operating_point not in {point.name for point in self.operating_points}:
             raise ValueError(f"default_operating_point {self.default_operating_point!r} is not among operating_points")
-        if len(set(self.views)) != len(self.views):
-            raise ValueError("views are listed twice")
         return self
+
+    def _check_once(self) -> None:
+        listed: dict[str, Sequence[str]] = {
+            "classes": self.classes,
+            "malignant": self.malignant,
+            "views": self.views,
+            "operating_points": [point.name for point in self.operating_points],
+        }
+        for key, names in listed.items():
+            twice = [name for name, count in Counter(names).items() if count > 1]
+            if twice:
+                raise ValueError(f"{key} has {name_some(twice)} more than once; needed is each once")
 
     def _check_combiner(self) -> None:
         if self.combiner == "mean":

@@ -76,11 +76,13 @@ def _check_grey_tiff(picture: TiffImageFile) -> None:
 def _on_white(picture: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
     if not picture.has_transparency_data:
         return picture, ()
-    layers = picture.convert("RGBA")
-    if layers.getchannel("A").getextrema() == (255, 255):
+    layers = picture if picture.mode == "RGBA" else picture.convert("RGBA")  # a copy takes 4 bytes a pixel
+    alpha = layers.getchannel("A")
+    if alpha.getextrema() == (255, 255):
         return layers.convert("RGB"), ()
-    white = Image.new("RGBA", layers.size, "white")
-    return Image.alpha_composite(white, layers).convert("RGB"), (NOTE_ALPHA,)
+    flat = Image.new("RGB", layers.size, "white")
+    flat.paste(layers, mask=alpha)
+    return flat, (NOTE_ALPHA,)
 
 
 def _through_profile(picture: Image.Image, content: bytes, *, is_grey: bool) -> tuple[Image.Image, tuple[str, ...]]:
@@ -91,7 +93,7 @@ def _through_profile(picture: Image.Image, content: bytes, *, is_grey: bool) -> 
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(content))
         name = str(source.profile.profile_description or "unnamed")
-        if "srgb" in name.lower():
+        if _is_srgb(name.lower()):
             return picture, ()
         mode = _MODE_OF_PROFILE[source.profile.xcolor_space]
         if (mode == "CMYK") != (picture.mode == "CMYK") or (mode == "L" and not is_grey):
@@ -109,6 +111,11 @@ def _through_profile(picture: Image.Image, content: bytes, *, is_grey: bool) -> 
     if converted is None:
         return picture, (NOTE_BAD_PROFILE,)
     return converted, (f"The colours were converted from the profile {_printable(name)!r} to sRGB.",)
+
+
+def _is_srgb(name: str) -> bool:
+    """By its name in small letters; with a linear tone curve ("g10": a gamma of 1.0) it shares the primaries alone."""
+    return "srgb" in name and "linear" not in name and "g10" not in name
 
 
 def _printable(name: str) -> str:

@@ -47,6 +47,15 @@ def visible(text: str) -> str:
     return "".join(rf"\x{ord(letter):02x}" if category(letter) == "Cc" else letter for letter in text)
 
 
+def printable(text: str) -> str:
+    r"""The text with what is not UTF-8 in a file name written as \xff, which JSON and a terminal do not take.
+
+    >>> printable("m\udcffle.jpg")
+    'm\\xffle.jpg'
+    """
+    return os.fsencode(text).decode("utf-8", "backslashreplace")
+
+
 def write_whole(target: Path, content: bytes | memoryview) -> None:
     """Write a file whole or not at all: temporary name beside it, fsync, rename.
 

@@ -28,7 +28,8 @@ MAX_BYTES: Final = 64 * 1024 * 1024
 """A file: a 20-megapixel picture without any compression has 60 MB."""
 
 MAX_PIXELS: Final = 89_000_000
-"""A picture: four bytes a pixel make 356 MB while it is decoded; Pillow itself warns from 89.5 million on."""
+"""A picture: four bytes a pixel make 356 MB while it is decoded, nine with alpha 800 MB; Pillow itself warns from 89.5
+million on."""
 
 MIN_SIDE_PIXELS: Final = 32
 """The shorter side: below it a lesion is a blot, and the smallest square of a spec has this side."""
@@ -65,12 +66,21 @@ TypeError is a TIFF whose number is marked as text, IndexError a GIF that ends i
 _LONG_TEXT: Final = "PngImagePlugin.MAX_TEXT"
 """In Pillow's words for a PNG with more text than it unpacks (1 MB a piece, 64 MB in all), which may be intact."""
 
+NO_MEMORY: Final = (
+    "There is not enough memory to decode the picture; needed are some 10 bytes a pixel. Crop it to the lesion or "
+    "reduce it."
+)
+
+_NO_MEMORY: Final = "out of memory"
+"""In Pillow's words of its decoders."""
+
 
 @contextmanager
 def damage_as_image_error(kind: str) -> Iterator[None]:
-    """Turn what Pillow raises for bad bytes into an ImageError which says what to do."""
+    """Turn what Pillow raises for bad bytes, or for want of memory, into an ImageError which says what to do."""
     try:
-        yield
+        with memory_as_image_error():
+            yield
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ImageError(
             f"The {kind} file says that it has more than {MAX_PIXELS / 1e6:.0f} megapixels, the most that are decoded. "
@@ -81,10 +91,21 @@ def damage_as_image_error(kind: str) -> Iterator[None]:
             raise ImageError(
                 f"The {kind} file carries more text beside the picture than is read. Export it without its metadata."
             ) from error
+        if _NO_MEMORY in str(error):
+            raise ImageError(NO_MEMORY) from error
         detail = " ".join(str(error).split())[:100] or type(error).__name__
         raise ImageError(
             f"The {kind} file is damaged or cut off ({detail}); needed is the complete file. Copy or export it again."
         ) from error
+
+
+@contextmanager
+def memory_as_image_error() -> Iterator[None]:
+    """Turn a want of memory into an ImageError: one large picture ends no run of many."""
+    try:
+        yield
+    except MemoryError as error:
+        raise ImageError(NO_MEMORY) from error
 
 
 def open_header(data: bytes) -> ImageFile.ImageFile:
@@ -96,7 +117,7 @@ def open_header(data: bytes) -> ImageFile.ImageFile:
     """
     check_bytes(len(data))
     for kind, starts, reader in _READERS:
-        if data.startswith(starts):
+        if data.startswith(starts) and not _is_other_riff(data):
             with damage_as_image_error(kind):
                 picture = reader(io.BytesIO(data), "")
             check_size(*picture.size)
@@ -136,6 +157,11 @@ def check_bytes(number: int) -> None:
             f"The file has {number / 2**20:.1f} MiB; at most {MAX_BYTES // 2**20} MiB are read. "
             "Save it as JPEG or crop it to the lesion."
         )
+
+
+def _is_other_riff(data: bytes) -> bool:
+    """Whether it begins as a WebP does and is none, such as a sound; one that is cut off within its name may be one."""
+    return data.startswith(b"RIFF") and not b"WEBP".startswith(data[8:12])
 
 
 def _looks_like(data: bytes) -> str:

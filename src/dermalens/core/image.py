@@ -16,7 +16,14 @@ from PIL.JpegImagePlugin import JpegImageFile
 
 from dermalens.core.colour import NOTE_16_BIT, is_16_bit, to_srgb
 from dermalens.core.errors import ImageError
-from dermalens.core.header import MAX_BYTES, check_bytes, check_size, damage_as_image_error, open_header
+from dermalens.core.header import (
+    MAX_BYTES,
+    check_bytes,
+    check_size,
+    damage_as_image_error,
+    memory_as_image_error,
+    open_header,
+)
 from dermalens.core.square import Box, Square
 
 OVERSAMPLING: Final = 2
@@ -83,13 +90,14 @@ def read_file(path: Path) -> bytes:
     return data
 
 
+@memory_as_image_error()
 def decode(data: bytes, *, wanted_side_pixels: int, square_side: float | None = None) -> Decoded:
     """Decode an image file; a JPEG that is much larger than `wanted_side_pixels` at a reduced scale.
 
     `square_side` is the side, in pixels of the original, of the square that is wanted; its shorter side otherwise.
 
     Raises:
-        ImageError: the bytes are not a complete picture of a known format within the limits.
+        ImageError: the bytes are not a complete picture of a known format within the limits, or memory is short.
     """
     picture = open_header(data)
     original_size = picture.size
@@ -106,6 +114,7 @@ def open_upright(data: bytes, *, wanted_side_pixels: int) -> Image.Image:
     return decode(data, wanted_side_pixels=wanted_side_pixels).picture
 
 
+@memory_as_image_error()
 def from_picture(picture: Image.Image) -> Decoded:
     """A Pillow picture of any mode, at full resolution; EXIF orientation and colour profile are obeyed.
 
@@ -116,6 +125,7 @@ def from_picture(picture: Image.Image) -> Decoded:
     return _finish(picture, picture.size, ())
 
 
+@memory_as_image_error()
 def from_array(array: NDArray[np.generic]) -> Decoded:
     """Pixels [height, width], [height, width, 3] (RGB) or [height, width, 4] (RGBA), uint8 or uint16, upright.
 
@@ -179,6 +189,8 @@ def _check_array(array: NDArray[np.generic]) -> None:
         raise ImageError(f"{given}; {needed}. If its values lie in 0..255, pass array.astype('uint8').")
     if array.ndim == 4:
         raise ImageError(f"{given}; {needed}. Pass the images one by one.")
+    if array.ndim == 3 and array.shape[2] == 1:
+        raise ImageError(f"{given}; {needed}. Take its one channel: array[..., 0].")
     if array.ndim == 3 and array.shape[0] in (3, 4) and array.shape[2] not in (3, 4):
         raise ImageError(f"{given}; {needed}. Put the channels last: array.transpose(1, 2, 0).")
     if array.ndim != 2 and (array.ndim != 3 or array.shape[2] not in (3, 4)):

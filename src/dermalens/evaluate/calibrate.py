@@ -26,6 +26,9 @@ VECTOR_PENALTY = 0.01
 LARGEST_LOG_SCALE = math.log(20)
 """Of a temperature, either way: where all validation images are right no finite one would be the best."""
 
+LEAST_SCALE = 0.05
+"""Of a class whose logits speak against it, or say nothing: a bundle takes no scale of 0 or below."""
+
 CLINIC = 0.05
 """Malignant share at which shifted probabilities are right in the mean: between those of practices and clinics."""
 
@@ -98,7 +101,8 @@ def fit_vector(
 
     To the mean negative log-likelihood is added `penalty` times the mean squares of both distances. A class with a
     dozen images gets a scale and a shift from these alone where the penalty is small, and about those of the others
-    where it is large. Of logits that hold a whole prior too much, a large one leaves a part.
+    where it is large. Of logits that hold a whole prior too much, a large one leaves a part. Where a scale comes
+    to 0 or less, all are fitted again with at least `LEAST_SCALE`.
     """
     classes = logits.shape[1]
 
@@ -109,6 +113,9 @@ def fit_vector(
 
     start = np.concatenate([np.ones(classes), np.zeros(classes)])
     found = minimize(loss, start, method="L-BFGS-B").x
+    if found[:classes].min() <= 0:
+        bounds = [(LEAST_SCALE, None)] * classes + [(None, None)] * classes
+        found = minimize(loss, start, method="L-BFGS-B", bounds=bounds).x
     return _calibration("vector", found[:classes], found[classes:] - correction * log_shares, len(labels))
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from dermalens.core.bundle import Measured
+from dermalens.core.files import printable, visible
 from dermalens.core.taxonomy import BINARY, DIAGNOSES
 
 CAUTION: Final = (
@@ -66,12 +67,14 @@ def figure_words(name: str) -> str:
 
 
 def as_given(path: Path) -> str:
-    """A path for a report: as it was typed, but its name alone where it begins at the root of this machine.
+    r"""A path for a report: as it was typed, but its name alone where it begins at the root of this machine.
+
+    What a page and JSON do not take is written as an escape, such as \xff.
 
     >>> as_given(Path("work/split.csv"))
     'work/split.csv'
     """
-    return path.name if path.is_absolute() else path.as_posix()
+    return visible(printable(path.name if path.is_absolute() else path.as_posix()))
 
 
 def plain_words(name: str) -> str:

@@ -149,7 +149,7 @@ def run_scoring(order: ScoreOrder) -> Findings:
 def _file_subject(order: ScoreOrder, rows: Sequence[Row]) -> Subject:
     part = order.part or (default_part(order.truth) if any(row.part for row in rows) else "all")
     return Subject(
-        name=order.predictions.name,
+        name=as_given(Path(order.predictions.name)),
         sha256="",
         images_from=f"{as_given(order.truth)}, part {part}",
         seen="A prediction file says nothing of what its model learned from.",

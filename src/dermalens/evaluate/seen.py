@@ -16,6 +16,7 @@ from dermalens.core.bundle import Manifest, held_out_fold
 from dermalens.core.errors import DataError, name_some
 from dermalens.data.index import Row, read_index
 from dermalens.data.split import split_sha256
+from dermalens.evaluate.report_names import as_given
 
 _CURIOUS = (
     "Figures on images that a model has learned from say nothing of new ones; --allow-seen shows them all the same."
@@ -63,8 +64,8 @@ def _known(manifest: Manifest, index: Path, rows: Sequence[Row], part: str) -> t
     if learned:
         return True, (
             f"{sum(learned.values())} of {len(rows)} images are of data that the bundle learned from "
-            f"({name_some(sorted(learned))}), and {index.name} is not its split ({own[:12]}): which of them it has "
-            "seen cannot be told. Its own split with --part test holds images that it has not."
+            f"({name_some(sorted(learned))}), and {as_given(Path(index.name))} is not its split ({own[:12]}): which of "
+            "them it has seen cannot be told. Its own split with --part test holds images that it has not."
         )
     return False, (
         "Not the split that the bundle was trained on. No image names a data set that it learned from; a bundle holds "

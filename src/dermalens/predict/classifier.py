@@ -12,7 +12,6 @@ from dermalens.core.bundlefile import Bundle, read_bundle
 from dermalens.core.decision import Logits, calibrate
 from dermalens.core.errors import BundleError, DermaLensError
 from dermalens.core.image import Decoded
-from dermalens.core.prevalence import check_prevalence
 from dermalens.core.square import Square, place_of
 from dermalens.predict.abcd import measure
 from dermalens.predict.drawing import NO_OUTLINE, Drawing, placed
@@ -21,6 +20,7 @@ from dermalens.predict.explain import explain
 from dermalens.predict.gate import LesionGate, open_gate
 from dermalens.predict.outline import Outline, OutlineSession, find_outline, open_outline
 from dermalens.predict.prediction import Prediction, Seen, answer
+from dermalens.predict.prevalence import check_stated
 from dermalens.predict.quality import assess
 from dermalens.predict.session import Outputs, Session, Squares, open_session
 from dermalens.predict.similar import CaseGallery
@@ -124,7 +124,7 @@ class Classifier:
                 bundle without one, or a gallery of another bundle.
         """
         if asked.prevalence is not None:
-            check_prevalence(asked.prevalence)
+            check_stated(asked.prevalence)
         if asked.outline and self.outline is None:
             raise DermaLensError(
                 f"The bundle {self.manifest.name} {self.manifest.version} has no outline graph: it cannot draw "

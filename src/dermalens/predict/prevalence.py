@@ -9,7 +9,7 @@ import numpy as np
 from dermalens.core.bundle import Manifest, OperatingPoint
 from dermalens.core.decision import DECIMALS, Probabilities
 from dermalens.core.errors import DermaLensError
-from dermalens.core.prevalence import predictive_values, shift_classes, shift_to_prevalence
+from dermalens.core.prevalence import check_prevalence, predictive_values, shift_classes, shift_to_prevalence
 
 LEAST, MOST = 0.0001, 0.9999
 """Shares that can be stated; beyond them a threshold of six decimals has no digits left to compare with."""
@@ -35,7 +35,8 @@ def at_prevalence(
 ) -> tuple[Probabilities, OperatingPoint, Prevalence]:
     """Probabilities [K] and threshold shifted to the malignant share `wanted`, and PPV and NPV there.
 
-    Both are shifted alike, so that the threshold finds what it found: the same lesions lie above it.
+    Both are shifted alike, so that the threshold finds what it found: the same lesions lie above it, up to the rounding
+    of both to six decimals.
 
     Raises:
         DermaLensError: a share that is none, or beyond `LEAST` and `MOST`, or a bundle that does not say for which
@@ -43,12 +44,22 @@ def at_prevalence(
     """
     base = base_prevalence(manifest)
     malignant = np.array([code in manifest.malignant for code in manifest.classes])
+    check_stated(wanted)
     shifted = shift_classes(probabilities, malignant, base, wanted)
-    if not LEAST <= wanted <= MOST:
-        raise DermaLensError(f"A prevalence of {wanted:g} cannot be used; needed is {LEAST} to {MOST}.")
     threshold = float(shift_to_prevalence(point.threshold, base, wanted))
     moved = point.model_copy(update={"threshold": round(threshold, DECIMALS)})
     return shifted, moved, Prevalence(wanted, *values_at(point, wanted))
+
+
+def check_stated(wanted: float) -> None:
+    """Refuse a share that no answer can be shifted to.
+
+    Raises:
+        DermaLensError: it is no share, or beyond `LEAST` and `MOST`.
+    """
+    check_prevalence(wanted)
+    if not LEAST <= wanted <= MOST:
+        raise DermaLensError(f"A prevalence of {wanted:g} cannot be used; needed is {LEAST} to {MOST}.")
 
 
 def base_prevalence(manifest: Manifest) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from stat import S_ISREG
 from typing import Final
 
 import numpy as np
@@ -66,7 +67,8 @@ def name_of(source: Source) -> str:
 def find_images(arguments: Iterable[str], *, passed_over: list[str] | None = None) -> list[str]:
     """Files as named, folders as the images below them, sorted; a folder without any stays and is refused later.
 
-    `passed_over` takes what `walk_images` puts there.
+    Links to folders are followed. `passed_over` takes the files of folders that may be pictures too, of a format that
+    is not read.
     """
     return [path for argument in arguments for path in _expand(argument, passed_over)]
 
@@ -96,21 +98,47 @@ def refuse_folder(path: str) -> None:
 def _expand(argument: str, passed_over: list[str] | None) -> list[str]:
     if argument == STDIN or not _is_folder(argument):
         return [argument]
-    return sorted(walk_images(argument, passed_over=passed_over)) or [argument]
+    return sorted(_images_below(argument, [] if passed_over is None else passed_over)) or [argument]
 
 
-def walk_images(folder: str, *, passed_over: list[str] | None = None) -> Iterator[str]:
-    """Image files below a folder, links to folders not followed, hidden names (`._x.jpg` of macOS) left out.
+def _images_below(folder: str, passed_over: list[str]) -> Iterator[str]:
+    """Image files, without hidden names (`._x.jpg` of macOS) and pipes; those of folders that links lead to come last.
 
-    A folder below it that cannot be listed stands for itself, so that nobody takes its images for classified.
-    `passed_over` takes the files that may be pictures too, of a format that is not read.
+    No folder is read twice and none that `folder` lies in, as a link upwards would make a circle. A folder that cannot
+    be listed stands for itself, so that nobody takes its images for classified.
     """
     closed: list[OSError] = []
-    for place, folders, files in os.walk(folder, onerror=closed.append):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        for name in files:
-            if is_image(name):
-                yield str(Path(place, name))
-            elif passed_over is not None and is_passed_over(name):
-                passed_over.append(str(Path(place, name)))
+    seen, waiting = set(Path(os.path.realpath(folder)).parents), [folder]
+    for start in waiting:  # which grows by the links that are met
+        for place, folders, files in os.walk(start, onerror=closed.append):
+            if not _is_new(place, seen):
+                folders.clear()
+                continue
+            folders[:] = _visible(folders)
+            waiting += [str(path) for path in (Path(place, name) for name in folders) if path.is_symlink()]
+            passed_over += [str(Path(place, name)) for name in files if is_passed_over(name)]
+            yield from (path for path in _images(place, files) if not _is_pipe(path))
     yield from (str(error.filename) for error in closed)
+
+
+def _visible(folders: Iterable[str]) -> list[str]:
+    return [name for name in folders if not name.startswith(".")]
+
+
+def _images(place: str, files: Iterable[str]) -> Iterator[str]:
+    return (str(Path(place, name)) for name in files if is_image(name))
+
+
+def _is_new(place: str, seen: set[Path]) -> bool:
+    folder = Path(os.path.realpath(place))
+    is_new = folder not in seen
+    seen.add(folder)
+    return is_new
+
+
+def _is_pipe(path: str) -> bool:
+    """Whether it is a pipe, a socket or a device, which may keep its reader waiting; a link to nothing is none."""
+    try:
+        return not S_ISREG(Path(path).stat().st_mode)
+    except OSError:
+        return False

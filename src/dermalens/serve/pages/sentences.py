@@ -102,6 +102,10 @@ TEMPLATES: Final = (
     N_("The {kind} file is damaged or cut off ({detail}); needed is the complete file. Copy or export it again."),
     N_("The {kind} file carries more text beside the picture than is read. Export it without its metadata."),
     N_(
+        "There is not enough memory to decode the picture; needed are some 10 bytes a pixel. Crop it to the lesion or "
+        "reduce it."
+    ),
+    N_(
         "The file is {looks}, whatever its name says; needed is JPEG, PNG, WebP, TIFF, BMP or GIF. Export the picture "
         "in one of these formats."
     ),
