@@ -30,7 +30,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
-from benchmarks.training import measure, real_batches, seconds_of, steps
+from benchmarks.training import measure, own_device, real_batches, seconds_of, steps
 from dermalens.data.index import read_index, write_index
 from dermalens.models.backbones import BACKBONES
 from dermalens.models.weights import package_file, read_state
@@ -164,8 +164,7 @@ def train_plan(plan: Mapping[str, Planned], runs: Path, out: Path, *, until: flo
 def fitting_epochs(recipe: Recipe, seconds: float) -> int:
     """How many epochs fit into a time, by the rate of some steps; measuring it is part of that time."""
     began = time.monotonic()
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    data = LesionData(recipe)
+    device, data = own_device(), LesionData(recipe)
     data.prepare_data()
     step, batches = steps(recipe, device), real_batches(data, device)
     ready = 1 + recipe.data.workers * PREFETCH_BATCHES  # what the workers may have decoded before the clock starts

@@ -81,10 +81,10 @@ def measure() -> dict[str, object]:
             }
             for case in CASES
         }
-    aim = AIM[_device().type]
+    aim = AIM[own_device().type]
     return {
         "machine": machine(),
-        "device": device_name(_device()),
+        "device": device_name(own_device()),
         "threads": torch.get_num_threads(),
         "aim": aim,
         "aim_reached": all(one["ratio"] >= aim for sources in found.values() for one in sources.values()),
@@ -94,7 +94,7 @@ def measure() -> dict[str, object]:
 
 def measure_case(case: Case, files: Sequence[Row], folder: Path, *, decoded: str) -> dict[str, Any]:
     """Images a second of both sides and their ratio, medians over the turns."""
-    device = _device()
+    device = own_device()
     batch_size, batches = case.on_gpu if device.type == "cuda" else case.on_cpu
     workers = _workers(decoded)
     ahead = workers * PREFETCH_BATCHES
@@ -137,18 +137,19 @@ def _split(files: Sequence[Row], target: Path, count: int) -> Path:
     return target
 
 
-def _device() -> torch.device:
+def own_device() -> torch.device:
+    """The GPU where there is one."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def _workers(decoded: str) -> int:
-    if _device().type == "cuda":
+    if own_device().type == "cuda":
         return min(16, os.cpu_count() or 1)
     return 0 if decoded else 2
 
 
 def _recipe(case: Case, split: Path, decoded: str, batch_size: int, workers: int) -> Recipe:
-    is_gpu = _device().type == "cuda"
+    is_gpu = own_device().type == "cuda"
     return read_recipe(
         RECIPE,
         [

@@ -14,7 +14,7 @@ from typing import Final
 from dermalens import __version__
 from dermalens.batch.errors import BatchError
 from dermalens.batch.listing import Source, find_source
-from dermalens.batch.manifest import Format, Manifest, Plan, begin_or_resume, has_begun, keys_of
+from dermalens.batch.manifest import MANIFEST, Format, Manifest, Plan, begin_or_resume, keys_of
 from dermalens.batch.output import LocalFolder, Output
 from dermalens.batch.scorer import Options, Rows, joined
 from dermalens.batch.shards import COUNTED, Tally, count_shard, shard_bytes
@@ -69,9 +69,9 @@ def prepare(wanted: Wanted, output: Output) -> Run:
         DermaLensError: the bundle, the source or the output cannot be used, or the output belongs to another run.
     """
     source = find_source(wanted.source, column=wanted.list_column)
-    work, plan, limits = _planned(wanted, source, has_begun=has_begun(output))
-    manifest, digests = begin_or_resume(output, plan, source, limits)
     names, tally = output.names(), Tally()
+    work, plan, limits = _planned(wanted, source, is_new=MANIFEST not in names)
+    manifest, digests = begin_or_resume(output, plan, source, limits)
     finished = [number for number in range(manifest.shards) if manifest.shard_name(number) in names]
     for number in finished:
         _count(output, manifest, number, tally)
@@ -191,14 +191,14 @@ def _count(output: Output, manifest: Manifest, number: int, tally: Tally) -> Non
         ) from error
 
 
-def _planned(wanted: Wanted, source: Source, *, has_begun: bool) -> tuple[Work, Plan, list[str]]:
+def _planned(wanted: Wanted, source: Source, *, is_new: bool) -> tuple[Work, Plan, list[str]]:
     """A bundle with a graph that cannot be opened is to be found before anything is written, not by the workers."""
     if wanted.gpu and not os.environ.get("RAY_ADDRESS"):  # in a cluster the GPUs are elsewhere; an actor looks itself
         from dermalens.batch.gpu import check_gpu
 
         check_gpu()
     bundle = checked(wanted.bundle)
-    classifier = Classifier(bundle, sessions=()) if has_begun else open_classifier(bundle)
+    classifier = open_classifier(bundle) if is_new else Classifier(bundle, sessions=())
     point = classifier.operating_point(wanted.operating_point)
     classifier.check(Asked(point, wanted.prevalence))
     if wanted.prevalence is not None:

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from dermalens.batch.errors import BatchError
 from dermalens.core.errors import ImageError
+from dermalens.core.files import is_pipe
 from dermalens.core.header import MAX_BYTES, check_bytes
 from dermalens.core.image import read_file
 from dermalens.predict.sources import refuse_folder
@@ -200,7 +201,7 @@ def _is_storage_at_fault(error: BaseException | None) -> bool:
 
 def _refuse_pipe(place: str) -> None:
     """Nobody may ever write to a pipe among the images; what is missing is for the one who opens it."""
-    if os.path.exists(place) and not os.path.isfile(place):  # noqa: PTH110, PTH113  (no error for a NUL in the name)
+    if is_pipe(place):
         raise ImageError(f"{place} is no regular file but a pipe, a socket or a device. Save the image as a file.")
 
 

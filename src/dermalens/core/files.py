@@ -56,6 +56,18 @@ def printable(text: str) -> str:
     return os.fsencode(text).decode("utf-8", "backslashreplace")
 
 
+def is_pipe(path: str) -> bool:
+    """Whether it is a pipe, a socket or a device, which may keep its reader waiting; what is missing is none."""
+    return os.path.exists(path) and not os.path.isfile(path)  # noqa: PTH110, PTH113  (no error for a NUL in the name)
+
+
+def is_new(folder: Path, seen: set[Path]) -> bool:
+    """Whether a resolved folder was not met before; it is `seen` from then on."""
+    before = folder in seen
+    seen.add(folder)
+    return not before
+
+
 def write_whole(target: Path, content: bytes | memoryview) -> None:
     """Write a file whole or not at all: temporary name beside it, fsync, rename.
 

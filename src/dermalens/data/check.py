@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from dermalens.core.errors import DataError, ImageError, name_some
+from dermalens.core.files import printable
 from dermalens.core.image import decode, read_file
 from dermalens.core.taxonomy import LABELS
 from dermalens.data.files import is_file
@@ -45,7 +46,7 @@ class Problem:
 
     def __str__(self) -> str:
         text = f"{self.row.image_id} ({self.detail})" if self.detail else self.row.image_id
-        return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+        return printable(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,8 @@ def find_problems(listing: Listing, *, advance: Advance = nobody_watches) -> lis
     """Every problem of the rows, by kind; `advance` goes through as many steps. Every file is decoded, once."""
     rows = listing.rows
     labels = [Problem("unknown label", row, row.label or "empty") for row in rows if row.label not in LABELS]
-    names = [Problem("unusable name", row, "name is not UTF-8; rename it") for row in rows if not _is_utf8(row.path)]
+    undecoded = [row for row in rows if printable(row.path) != row.path]
+    names = [Problem("unusable name", row, "name is not UTF-8; rename it") for row in undecoded]
     problems = [*listing.problems, *names, *labels, *_repeated(rows)]
     rows_of: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
@@ -85,14 +87,6 @@ def find_problems(listing: Listing, *, advance: Advance = nobody_watches) -> lis
                     found[file] = problem
     problems += [Problem(found[row.path][0], row, found[row.path][1]) for row in rows if row.path in found]
     return sorted(problems, key=lambda problem: KINDS.index(problem.kind))
-
-
-def _is_utf8(path: str) -> bool:
-    try:
-        path.encode()
-    except UnicodeEncodeError:  # as bytes of a file name that are no UTF-8 are kept
-        return False
-    return True
 
 
 def check_ages(rows: Sequence[Row], ages: Sequence[str]) -> Listing:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from dermalens.core.errors import DataError, name_some
-from dermalens.core.files import is_image, is_passed_over
+from dermalens.core.files import is_image, is_new, is_passed_over
 
 IMAGE_FOLDER_WORD = "images"
 """In the name, in any casing, of the folders beside a table that hold its images (`HAM10000_images_part_1`)."""
@@ -41,7 +41,7 @@ def images_under(folder: Path) -> Iterator[Path]:
     for place, folders, names in os.walk(folder, onerror=_refuse_unread, followlinks=True):
         check_links(Path(place), names)
         visible = sorted(name for name in folders if _is_shown(name))
-        folders[:] = [name for name in visible if _is_new(Path(place, name).resolve(), seen)]
+        folders[:] = [name for name in visible if is_new(Path(place, name).resolve(), seen)]
         for name in sorted(names):
             if is_image(name):
                 yield Path(place, name)
@@ -68,12 +68,6 @@ def check_links(folder: Path, names: Iterable[str]) -> None:
 
 def _is_shown(name: str) -> bool:
     return not name.startswith(".") and name != NO_DATA_FOLDER
-
-
-def _is_new(folder: Path, seen: set[Path]) -> bool:
-    before = folder in seen
-    seen.add(folder)
-    return not before
 
 
 def images_in(folder: Path) -> list[Path]:

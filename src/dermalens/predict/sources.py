@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from stat import S_ISREG
 from typing import Final
 
 import numpy as np
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from dermalens.core.errors import ImageError
-from dermalens.core.files import IMAGE_SUFFIXES, is_image, is_passed_over
+from dermalens.core.files import IMAGE_SUFFIXES, is_image, is_new, is_passed_over, is_pipe
 from dermalens.core.image import Decoded, decode, from_array, from_picture, read_file
 
 Source = str | Path | bytes | Image.Image | NDArray[np.generic]
@@ -111,34 +110,12 @@ def _images_below(folder: str, passed_over: list[str]) -> Iterator[str]:
     seen, waiting = set(Path(os.path.realpath(folder)).parents), [folder]
     for start in waiting:  # which grows by the links that are met
         for place, folders, files in os.walk(start, onerror=closed.append):
-            if not _is_new(place, seen):
+            if not is_new(Path(os.path.realpath(place)), seen):
                 folders.clear()
                 continue
-            folders[:] = _visible(folders)
+            folders[:] = [name for name in folders if not name.startswith(".")]
             waiting += [str(path) for path in (Path(place, name) for name in folders) if path.is_symlink()]
             passed_over += [str(Path(place, name)) for name in files if is_passed_over(name)]
-            yield from (path for path in _images(place, files) if not _is_pipe(path))
+            images = (str(Path(place, name)) for name in files if is_image(name))
+            yield from (path for path in images if not is_pipe(path))
     yield from (str(error.filename) for error in closed)
-
-
-def _visible(folders: Iterable[str]) -> list[str]:
-    return [name for name in folders if not name.startswith(".")]
-
-
-def _images(place: str, files: Iterable[str]) -> Iterator[str]:
-    return (str(Path(place, name)) for name in files if is_image(name))
-
-
-def _is_new(place: str, seen: set[Path]) -> bool:
-    folder = Path(os.path.realpath(place))
-    is_new = folder not in seen
-    seen.add(folder)
-    return is_new
-
-
-def _is_pipe(path: str) -> bool:
-    """Whether it is a pipe, a socket or a device, which may keep its reader waiting; a link to nothing is none."""
-    try:
-        return not S_ISREG(Path(path).stat().st_mode)
-    except OSError:
-        return False
