@@ -74,7 +74,7 @@ clean: ## remove the environments and all caches
 	$(PYTHON) -m venv $(@D:/bin=)
 
 .venv/requirements: requirements/dev.txt | .venv/bin/python
-	@echo 'Installing all extras and development tools into .venv (about 6 GB, a few minutes) ...'
+	@echo 'Installing all extras and development tools into .venv (about 7 GB, a few minutes) ...'
 	.venv/bin/python $(PIP_INSTALL) --no-deps --require-hashes -r requirements/dev.txt
 	@touch $@
 

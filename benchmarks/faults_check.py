@@ -10,9 +10,8 @@ from sqlalchemy import Table, func, select
 from benchmarks.faults_client import Noted
 from dermalens.records import audit
 from dermalens.records.errors import RecordsError
-from dermalens.records.jobs import spool_path
 from dermalens.records.retention import sweep
-from dermalens.records.store import Records
+from dermalens.records.store import Records, spool_path
 from dermalens.records.tables import Base, CaseRow, FeedbackRow, JobItemRow, JobRow
 
 

@@ -1,4 +1,4 @@
-"""`dermalens train` on a CPU with the depthwise convolutions of benchmarks/fast_depthwise.
+"""`dermalens train` on a CPU with the depthwise convolutions and norms of benchmarks/fast_cpu.
 
     python -m benchmarks.train_fast recipes/default_lite1.toml --out runs/default_lite1
 
@@ -10,17 +10,20 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks.fast_depthwise.operator import speed_up
+from benchmarks.fast_cpu.depthwise import speed_up
+from benchmarks.fast_cpu.norm import speed_up_norms
 from dermalens.cli.main import main
 from dermalens.train.module import LesionModule
 
 
 class FastModule(LesionModule):
-    """Sets the convolutions before the network is compiled."""
+    """Sets convolutions and norms before the network is first asked."""
 
     def on_fit_start(self) -> None:
-        speed_up(self.network)
         super().on_fit_start()
+        speed_up(self.network)  # last, as a run in bfloat16 sets others; compiled at the first step
+        if not self.recipe.trainer.compile:
+            speed_up_norms(self.network)  # which the compiler cannot see into
 
 
 if __name__ == "__main__":

@@ -264,6 +264,8 @@ def contents() -> dict[str, str]:
 
 def main() -> None:
     """Write, or with --check compare and exit with 1 if something is old."""
+    if sys.argv[1:] not in ([], ["--check"]):
+        sys.exit(f"Usage: python {sys.argv[0]} [--check]")
     old = []
     for path, content in contents().items():
         target = ROOT / path

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import shutil
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -118,3 +122,34 @@ def test_compose_brings_an_older_record_to_the_schema_and_bounds_the_workers():
     command = server["command"][0]
     assert command.index("dermalens records upgrade\n") < command.index("exec dermalens serve\n")
     assert int(server["environment"]["DERMALENS_WORKERS"]) >= 1
+
+
+def test_the_health_check_asks_at_the_port_that_is_set():
+    command = json.loads(re.search(r"^  CMD (\[.+\])$", (DEPLOY / "Dockerfile").read_text(), re.MULTILINE)[1])
+    asked = []
+
+    class Livez(BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Livez) as server:
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        given = {**os.environ, "DERMALENS_PORT": str(server.server_port)}
+        subprocess.run([sys.executable, *command[1:]], env=given, check=True, timeout=30)
+    assert asked == ["/livez"]
+    assert "or 8000" in command[-1]
+
+
+def test_the_proxies_pass_on_the_port_and_as_much_as_the_server_takes():
+    from dermalens.serve.settings import Settings
+
+    text = (DEPLOY.parent / "docs" / "how-to" / "deploy.md").read_text()
+    most = Settings.model_fields["max_batch_bytes"].default
+    for found in (re.search(r"max_size (\d+)MiB\n", text), re.search(r"client_max_body_size (\d+)m;", text)):
+        assert int(found[1]) * 2**20 == most
+    assert "proxy_set_header Host $http_host;" in text  # $host has no port, and a form would be of another site

@@ -185,7 +185,7 @@ def write_tiny_bundle(folder: Path, graphs: dict[str, bytes] | None = None, **ch
     return write_bundle(folder, tiny_manifest(files, **changes), files)
 
 
-def write_equipped_bundle(folder: Path) -> Bundle:
+def write_equipped_bundle(folder: Path, **changes: Any) -> Bundle:
     """Write the tiny bundle with a gate that refuses light pages, and an outline around what is dark."""
     graphs = {"model.onnx": tiny_graph(), "gate.onnx": warmth_graph(), "outline.onnx": darkness_graph()}
     sha256 = {file: hashlib.sha256(graph).hexdigest() for file, graph in graphs.items()}
@@ -193,6 +193,7 @@ def write_equipped_bundle(folder: Path) -> Bundle:
         {"model.onnx": graphs["model.onnx"]},
         gate=Gate(file="gate.onnx", sha256=sha256["gate.onnx"], threshold=0.3, method="Warmth.", measured={}),
         outline=Outline(file="outline.onnx", sha256=sha256["outline.onnx"], threshold=0.5, measured={}),
+        **changes,
     )
     return write_bundle(folder, manifest, graphs)
 

@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Any, Final
 from dermalens.core.errors import DermaLensError
 
 if TYPE_CHECKING:
+    from dermalens.core.square import Square
     from dermalens.predict.classifier import Classifier, load
     from dermalens.predict.prediction import Prediction
 
-__all__ = ["Classifier", "DermaLensError", "Prediction", "__version__", "load"]
+__all__ = ["Classifier", "DermaLensError", "Prediction", "Square", "__version__", "load"]
 
 __version__ = "0.1.0"
 
@@ -29,6 +30,7 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # heeded when ONNX Runtime is importe
 _HOMES: Final = {
     "Classifier": "dermalens.predict.classifier",
     "Prediction": "dermalens.predict.prediction",
+    "Square": "dermalens.core.square",
     "load": "dermalens.predict.classifier",
 }
 """Imported when first asked for (PEP 562): numpy, Pillow and ONNX Runtime take half a second, `--help` needs none."""

@@ -52,3 +52,16 @@ def test_a_file_that_is_no_picture_is_refused(tmp_path: Path):
     file.write_text("no picture")
     with pytest.raises(DataError, match="cannot be read"):
         read_outline(file, side_pixels=32)
+
+
+def test_a_mask_of_zeros_and_ones_is_that_of_black_and_white(tmp_path: Path):
+    mask = np.zeros((60, 90), np.uint8)
+    mask[10:40, 20:50] = 1
+    for name, values in (("a", mask), ("b", 255 * mask), ("c", 7 * mask), ("d", 0 * mask)):
+        Image.fromarray(values).save(tmp_path / f"{name}.png")
+    ones, whites, nothing = (read_outline(tmp_path / f"{name}.png", side_pixels=32) for name in "abd")
+    assert whites.any()
+    assert np.array_equal(ones, whites)
+    assert not nothing.any()
+    with pytest.raises(DataError, match="is 7 of 255 at its brightest"):
+        read_outline(tmp_path / "c.png", side_pixels=32)

@@ -69,6 +69,16 @@ def test_correction_takes_its_share_of_the_log_class_shares_away(method: Method)
     assert np.subtract(plain.shift, corrected.shift) == pytest.approx(0.4 * log_shares, abs=1e-6)
 
 
+def test_a_correction_leaves_the_temperature_alone() -> None:
+    logits, labels = sampled(0.8, list(SKEWED))
+    plain, corrected = (fit(Fitting("temperature", correction), logits, labels) for correction in (0.0, 1.0))
+    assert corrected.scale == plain.scale
+    # Where each class weighs the same, the probabilities are right on average.
+    counts = np.bincount(labels)
+    mean = np.average(calibrate(logits, corrected), axis=0, weights=1 / counts[labels])
+    assert mean == pytest.approx([1 / 3] * 3, abs=0.02)
+
+
 def test_vector_scaling_finds_scale_and_shift() -> None:
     calibration = fit_vector(*sampled(0.7, [0.5, 0, -0.5]), FLAT, 0.0)
     assert calibration.scale == pytest.approx([0.7] * 3, abs=0.06)

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dermalens.core.errors import DataError
 from dermalens.core.spec import PreprocessSpec
 from dermalens.data.split import read_split
 from dermalens.evaluate.outline import Drawn, choose_threshold, draw_rows, judge_outlines, overlaps_of
@@ -74,6 +75,12 @@ def test_the_threshold_with_the_best_overlap_is_chosen():
     true = disc(256, 0.3)
     values = np.where(true, 0.45, 0.05).astype(np.float32)
     assert choose_threshold(Drawn([values], [true], ("a",)), [0.02, 0.4, 0.6]) == 0.4
+
+
+def test_without_any_lesion_in_a_square_no_threshold_is_chosen():
+    nothing = Drawn([np.zeros((256, 256), np.float32)], [np.zeros((256, 256), bool)], ("a",))
+    with pytest.raises(DataError, match="nothing can be compared"):
+        choose_threshold(nothing, [0.4, 0.6])
 
 
 def test_rows_are_read_asked_and_compared(tmp_path: Path):

@@ -71,6 +71,13 @@ def test_the_command_names_classes_with_too_few_images(folder: Path, split: Path
     )
 
 
+def test_a_coverage_that_is_not_given_stays(folder: Path, split: Path) -> None:
+    for options in (["--coverage", "0.8"], []):
+        result = CliRunner().invoke(app, ["equip", str(folder), "--split", str(split), *options])
+        assert result.exit_code == 0, result.output
+        assert "prediction sets at 80 % coverage" in result.output
+
+
 def test_a_coverage_of_nothing_is_refused(folder: Path, split: Path) -> None:
     result = CliRunner().invoke(app, ["equip", str(folder), "--split", str(split), "--coverage", "0"])
     assert result.exit_code == 2

@@ -131,6 +131,14 @@ def test_a_folder_without_pictures_is_refused(tmp_path):
         photo_kinds(tmp_path)
 
 
+@pytest.mark.parametrize("names", [["lesions"], ["bare-skin"], ["drawn_unseen"], ["a-b", "a_b"]])
+def test_a_folder_with_the_name_of_another_kind_is_refused(tmp_path, names):
+    for name in ["green", *names]:
+        (tmp_path / name).mkdir()
+    with pytest.raises(DataError, match=f"have the name of another kind of pictures: {', '.join(names)}. Rename"):
+        photo_kinds(tmp_path)
+
+
 def test_a_kind_without_a_picture_to_judge_has_no_figure_and_breaks_nothing(tmp_path):
     write_tiny_bundle(tmp_path / "bundle")
     data = draw_data(tmp_path)

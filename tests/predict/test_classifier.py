@@ -13,10 +13,11 @@ from PIL import Image, ImageOps
 import dermalens
 from dermalens.core.bundle import Calibration
 from dermalens.core.errors import BundleError, DermaLensError, ImageError
+from dermalens.core.spec import Background, PreprocessSpec
 from dermalens.core.square import Square, centre_of
 from dermalens.predict import classifier as classifier_module
 from dermalens.predict.classifier import load
-from tests.tiny_bundle import COLOURS, lesion, tiny_graph, write_tiny_bundle
+from tests.tiny_bundle import COLOURS, SIDE, lesion, tiny_graph, write_equipped_bundle, write_tiny_bundle
 
 KEYS = [
     "image",
@@ -230,7 +231,7 @@ def test_the_packaged_bundle_is_what_load_takes_by_default(monkeypatch, bundle_f
 
 
 def test_the_public_names_are_these_and_all_exist():
-    assert dermalens.__all__ == ["Classifier", "DermaLensError", "Prediction", "__version__", "load"]
+    assert dermalens.__all__ == ["Classifier", "DermaLensError", "Prediction", "Square", "__version__", "load"]
     assert all(hasattr(dermalens, name) for name in dermalens.__all__)
     assert set(dermalens.__all__) <= set(dir(dermalens))
     assert not hasattr(dermalens, "nonsense")
@@ -284,3 +285,17 @@ def test_a_small_square_of_a_large_jpeg_is_decoded_large_enough(classifier):
     with Image.open(buffer) as full:
         from_pixels = classifier.predict(full, square=square)
     assert from_jpeg.malignant_probability == pytest.approx(from_pixels.malignant_probability, abs=1e-3)
+
+
+def test_quality_and_measures_speak_of_the_photograph_not_of_what_was_cleaned(tmp_path):
+    pytest.importorskip("cv2")
+    picture = lesion("mel")
+    answers = []
+    for name, steps in (("plain", []), ("cleaned", [Background(fill="black")])):
+        write_equipped_bundle(tmp_path / name, preprocess=PreprocessSpec(side_pixels=SIDE, clean=steps))
+        answers.append(load(tmp_path / name).predict(picture, outline=True, anyway=True))
+    plain, cleaned = answers
+    assert plain.quality == cleaned.quality
+    assert plain.outline == cleaned.outline
+    assert plain.abcd == cleaned.abcd
+    assert not np.array_equal(plain.embedding, cleaned.embedding)  # the model does see the cleaned square

@@ -7,9 +7,9 @@ import pytest
 
 from dermalens.core.bundle import Calibration
 from dermalens.core.errors import DermaLensError
-from dermalens.core.spec import PreprocessSpec
+from dermalens.core.spec import Hair, Median, PreprocessSpec
 from dermalens.predict.similar import CaseGallery, Cases, Names, Similar, embedding_sha256, malignant_share
-from tests.tiny_bundle import tiny_graph, tiny_manifest
+from tests.tiny_bundle import SIDE, tiny_graph, tiny_manifest
 
 GRAPHS = {"model.onnx": tiny_graph()}
 
@@ -123,6 +123,10 @@ def test_a_gallery_of_other_graphs_views_or_squares_is_refused_and_one_of_other_
         tiny_manifest(GRAPHS, views=["identity", "flip"]),
         tiny_manifest(GRAPHS, preprocess=PreprocessSpec(side_pixels=64, interpolation="bilinear")),
     ]
-    for other in others:
+    cleaned = [
+        tiny_manifest(GRAPHS, preprocess=PreprocessSpec(side_pixels=SIDE, clean=[step])) for step in (Median(), Hair())
+    ]
+    assert len({embedding_sha256(one) for one in [manifest, *others, *cleaned]}) == 6
+    for other in others + cleaned:
         with pytest.raises(DermaLensError, match="built with another bundle than tiny 1.0"):
             gallery.check_made_with(other)

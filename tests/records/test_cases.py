@@ -2,17 +2,20 @@ from __future__ import annotations
 
 import base64
 import io
+import time
 from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from PIL import Image
 
 from dermalens.core.errors import ImageError
-from dermalens.records import cases
+from dermalens.records import audit, cases
 from dermalens.records.case import last_day
 from dermalens.records.cases import Lesion, Patient, Wanted, keep
 from dermalens.records.errors import BadCursor, BadValue, NotKept, RecordsError
 from dermalens.records.feedback import add_feedback
+from dermalens.records.tables import CaseRow
 from tests.records.made_case import OWNER, answer, drawn, files, new_case
 
 OTHER = "0123456789ab"
@@ -153,14 +156,40 @@ def test_each_filter_finds_what_it_says(records):
     assert found(text="100%") == [melanoma.id]
     assert found(text="1%s") == []
     assert found(text="r_hig") == []
-    assert found(text="") == both
+    assert found(text="") == found(text=" ") == both
     assert found(label="mel", decision="reassure") == []
+
+
+def test_a_search_finds_all_its_words_in_any_order(records):
+    itches = keep(records, OWNER, new_case(note="The mole on the back\nitches", lesion="Rücken 1"))
+    keep(records, OWNER, new_case(note="Another mole"))
+
+    def found(text):
+        return [case.id for case in cases.search(records, OWNER, Wanted(text=text)).cases]
+
+    assert found("itches mole") == found(" mole  itch ") == found("rücken mole") == [itches.id]
+    assert len(found("mole ")) == 2
+    assert found("mole bleeds") == []
+    assert found(" ".join(["mole", "itches"] * 100)) == [itches.id]
 
 
 def test_a_note_takes_the_place_of_the_one_before(records):
     kept = keep(records, OWNER, new_case(note="old"))
     assert cases.describe(records, OWNER, kept.id, note="new").note == "new"
     assert cases.find(records, OWNER, kept.id).note == "new"
+
+
+def test_a_line_end_is_one_character_however_it_was_sent(records):
+    full = "\n".join(["x" * 100] * 99)
+    full += "x" * (10_000 - len(full))
+    kept = keep(records, OWNER, new_case(note=full.replace("\n", "\r\n")))
+    assert kept.note == full
+    assert cases.describe(records, OWNER, kept.id, note=full.replace("\n", "\r")).note == full
+    assert cases.describe(records, OWNER, kept.id, note=full.replace("\n", "\r\n")).note == full
+    with records.writing() as session:
+        session.get_one(CaseRow, kept.id).note = "as kept\r\nbefore"
+    cases.describe(records, OWNER, kept.id, note="as kept\nbefore")
+    assert [entry.action for entry in audit.entries(records)] == ["case.keep"]
 
 
 def test_cases_of_one_name_are_one_lesion_in_order_of_time(records):
@@ -194,6 +223,25 @@ def test_a_picture_of_the_day_on_which_it_was_kept_stands_at_that_moment(records
     kept = keep(records, OWNER, new_case())
     same_day = cases.describe(records, OWNER, kept.id, taken_on=kept.created.astimezone().date())
     assert same_day.seen == kept.seen == kept.created
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="the zone of a process cannot be changed here")
+@pytest.mark.parametrize("zone", ["Pacific/Auckland", "Pacific/Honolulu"])
+def test_a_stated_day_comes_before_the_first_minutes_of_the_next(records, monkeypatch, zone):
+    at_midnight = datetime(2026, 1, 11, 0, 30, tzinfo=ZoneInfo(zone)).astimezone(UTC)
+    at_night = datetime(2026, 1, 9, 23, 30, tzinfo=ZoneInfo(zone)).astimezone(UTC)
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", zone)
+        time.tzset()
+        early, stated, late = (keep(records, OWNER, new_case(lesion="arm")) for _ in range(3))
+        cases.describe(records, OWNER, stated.id, taken_on=date(2026, 1, 10))
+        with records.writing() as session:
+            for case, moment in ((early, at_night), (late, at_midnight)):
+                session.get_one(CaseRow, case.id).created = moment
+        found = cases.of_lesion(records, OWNER, early.lesion_id)
+        assert [case.day.day for case in found] == [9, 10, 11]
+        assert found[1].seen.astimezone(ZoneInfo(zone)).hour == 12
+    time.tzset()
 
 
 def test_a_name_that_no_case_bears_any_more_is_gone(records):

@@ -10,7 +10,7 @@ import pytest
 
 from dermalens.records import cases
 from dermalens.records.cases import keep
-from dermalens.records.errors import Stopped
+from dermalens.records.errors import RecordsError, Stopped
 from dermalens.records.export import export_json, export_zip
 from dermalens.records.feedback import add_feedback
 from tests.records.made_case import OWNER, drawn, new_case
@@ -24,6 +24,15 @@ def exported(records):
 
 def test_an_empty_record_is_exported_as_a_document_without_cases(records):
     assert exported(records)["cases"] == []
+
+
+def test_a_database_that_is_away_is_told_before_the_first_piece(records, monkeypatch):
+    def away(*_, **__):
+        raise RecordsError("The database cannot be used.")
+
+    monkeypatch.setattr("dermalens.records.export.search", away)
+    with pytest.raises(RecordsError, match="cannot be used"):
+        export_json(records, OWNER)
 
 
 def test_the_export_holds_all_that_was_kept_of_its_owner(records, monkeypatch):

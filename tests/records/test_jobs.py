@@ -4,7 +4,7 @@ import pytest
 
 from dermalens.records import jobs
 from dermalens.records.errors import BadValue, NotKept, RecordsError
-from dermalens.records.store import opened
+from dermalens.records.store import opened, spool_path
 from tests.records.made_case import OWNER, files
 
 IMAGES = [("a.jpg", b"first"), ("b.jpg", b"second")]
@@ -66,7 +66,7 @@ def test_an_item_finished_twice_keeps_its_first_answer(records):
 
 def test_a_lost_image_fails_its_item_and_the_next_one_has_its_turn(records):
     job = jobs.add_job(records, OWNER, IMAGES, {})
-    jobs.spool_path(records, job.id, 0).unlink()
+    spool_path(records, job.id, 0).unlink()
     assert jobs.next_item(records)[:2] == (job.id, 1)
     item = jobs.find_job(records, OWNER, job.id).items[0]
     assert (item.state, item.error) == ("failed", "The image was lost before its turn came. Send it again.")

@@ -16,9 +16,9 @@ from sqlalchemy import select
 
 from dermalens.records import audit, cases
 from dermalens.records.errors import NotKept
-from dermalens.records.jobs import find_job, spool_path
+from dermalens.records.jobs import find_job
 from dermalens.records.retention import sweep
-from dermalens.records.store import opened
+from dermalens.records.store import opened, spool_path
 from dermalens.records.tables import CaseRow, JobItemRow
 from tests.records.made_case import OWNER, files
 

@@ -7,6 +7,7 @@ import tempfile
 import pytest
 
 from dermalens.serve.body_limit import BodyLimit, Limit
+from dermalens.serve.problems import Refusal
 from tests.serve.conftest import ADDRESS, encoded
 from tests.serve.test_predictions import problem_of
 from tests.tiny_bundle import lesion
@@ -56,6 +57,26 @@ def test_a_comment_as_long_as_is_kept_fits_however_it_is_written(client, mel):
     body = json.dumps({"kind": "agree", "comment": "\N{FACE WITH MONOCLE}" * 10_000})
     response = client.post(f"{PATH}/{case}/feedback", content=body, headers={"content-type": "application/json"})
     assert response.status_code == 201
+
+
+def test_a_batch_has_longer_to_arrive_than_an_image(client_with):
+    client = client_with(deadline_seconds=7, max_batch_bytes=200 * 2**20, workers=1)
+    limit_of = next(one.kwargs["limit_of"] for one in client.app.user_middleware if one.cls is BodyLimit)
+    seconds = [limit_of(path).seconds for path in ("/v1/predictions:batch", PATH, "/answer", "/cases/x/about")]
+    assert seconds == [207, 7, 7, 7]
+
+
+def test_a_body_that_does_not_arrive_is_told_apart_from_an_answer_that_is_not_ready():
+    async def never():
+        await asyncio.Event().wait()
+
+    async def take():
+        scope = {"type": "http", "path": "/", "method": "POST", "headers": [(b"transfer-encoding", b"chunked")]}
+        await BodyLimit(reading, limit_of=lambda path: Limit(10, 0.0))(scope, never, never)
+
+    with pytest.raises(Refusal, match="The upload took longer than 0 s") as refused:
+        asyncio.run(take())
+    assert refused.value.slug == "deadline"
 
 
 async def exchange(app, messages, headers=((b"transfer-encoding", b"chunked"),)):

@@ -36,6 +36,15 @@ def test_a_batch_is_accepted_and_each_image_gets_the_answer_of_the_classifier(cl
     assert [item["answer"] for item in job["items"]] == [classifier.predict(i, outline=True).as_dict() for i in images]
 
 
+@pytest.mark.parametrize(
+    ("given", "named"), [(["a", "", "c"], ["a", "", "c"]), (["", "", ""], [""] * 3), ([""], [""] * 3)]
+)
+def test_an_image_may_have_no_name_where_others_have_one(client, mel, given, named):
+    accepted = client.post(PATH, files=[("image", mel)] * 3, data={"name": given})
+    assert accepted.status_code == 202
+    assert [item["name"] for item in finished(client, accepted.headers["location"])["items"]] == named
+
+
 def test_a_batch_that_is_sent_again_is_the_first_one(client, mel):
     def send(images, key="clinic 7", **fields):
         files, headers = [("image", image) for image in images], {"Idempotency-Key": key}

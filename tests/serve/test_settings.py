@@ -3,6 +3,7 @@
 import pytest
 
 from dermalens.core.errors import DermaLensError
+from dermalens.records.jobs import add_job
 from dermalens.records.store import open_records
 from dermalens.serve.service import open_service
 from dermalens.serve.settings import Settings, read_settings
@@ -67,6 +68,11 @@ def test_the_database_lies_in_the_data_folder_whatever_its_name_is(tmp_path):
 
 @pytest.mark.parametrize(("variable", "meant"), [
     ("DERMALENS_RETENTION_DAY", "DERMALENS_RETENTION_DAYS"), ("DERMALENS_ALLOWED_HOST", "DERMALENS_ALLOWED_HOSTS"),
+    ("DERMALENS_RETENTION", "DERMALENS_RETENTION_DAYS"), ("DERMALENS_SESSION", "DERMALENS_SESSION_HOURS"),
+    ("DERMALENS_DATA", "DERMALENS_DATA_FOLDER or DERMALENS_DATABASE_URL"),
+    ("DERMALENS_DATABASE", "DERMALENS_DATABASE_URL"),
+    ("DERMALENS_MAX_BATCH", "DERMALENS_MAX_BATCH_BYTES or DERMALENS_MAX_BATCH_IMAGES"),
+    ("DERMALENS_SECRET_KEY", "DERMALENS_SECRET"),
 ])  # fmt: skip
 def test_a_misspelt_variable_is_refused_and_one_of_another_program_is_not(monkeypatch, variable, meant):
     monkeypatch.setenv("DERMALENS_SERVICE_HOST", "10.0.0.1")  # Kubernetes makes such
@@ -75,3 +81,24 @@ def test_a_misspelt_variable_is_refused_and_one_of_another_program_is_not(monkey
     monkeypatch.setenv(variable, "30")
     with pytest.raises(DermaLensError, match=f"{variable} is no setting; is {meant} meant"):
         read_settings()
+
+
+def test_a_variable_that_is_no_setting_is_named_unless_kubernetes_made_it(monkeypatch, capsys):
+    for name in ("KEEP_DAYS", "URL", ""):
+        monkeypatch.setenv(f"DERMALENS_{name}", "30")
+    links = ("SERVICE_HOST", "SERVICE_PORT", "SERVICE_PORT_HTTP", "RECORDS_SERVICE_HOST", "PORT_8000_TCP_ADDR")
+    for name in (*links, "PORT_8000_TCP", "DB_PORT", "TEST_POSTGRESQL"):
+        monkeypatch.setenv(f"DERMALENS_{name}", "tcp://10.0.0.1:8000")
+    read_settings()
+    told = capsys.readouterr().err.splitlines()
+    assert [line.split()[0] for line in told] == ["DERMALENS_KEEP_DAYS", "DERMALENS_URL"]
+    assert "is no setting and is not used" in told[0]
+
+
+def test_a_server_with_an_empty_folder_does_not_start_on_the_database_of_another(service_with, mel, tmp_path):
+    url = f"sqlite:///{tmp_path / 'shared.sqlite'}"
+    records = service_with(database_url=url).records
+    add_job(records, "local", [("", mel)], {})
+    with pytest.raises(DermaLensError, match="has none of the images that the database knows"):
+        service_with(database_url=url, data_folder=tmp_path / "misspelt")
+    service_with(database_url=url)

@@ -16,7 +16,9 @@ from dermalens.predict.classifier import Asked, Classifier
 from dermalens.predict.prediction import Prediction, Seen
 from dermalens.predict.quality import assess
 from dermalens.predict.session import OnnxSession
-from dermalens.transforms.preprocess import SquarePixels, preprocess
+from dermalens.transforms.clean import clean
+from dermalens.transforms.preprocess import SquarePixels
+from dermalens.transforms.preprocess import cut as cut_square
 
 CUDA: Final = "CUDAExecutionProvider"
 CUDA_OPTIONS: Final = {"use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"}
@@ -71,9 +73,9 @@ def _open(name: str, graph: bytes) -> OnnxSession:
 
 def cut(name: str, decoded: Decoded, spec: PreprocessSpec) -> Cut:
     """The square of a picture and how good it is; threads do this while the GPU runs."""
-    square = preprocess(decoded.picture, spec)
+    photograph = cut_square(decoded.picture, spec)
     side = min(decoded.original_size)
-    return Cut(square, Seen(name, assess(square, (side, side)), decoded.notes))
+    return Cut(clean(photograph, spec.clean), Seen(name, assess(photograph, (side, side)), decoded.notes))
 
 
 def answers_together(classifier: Classifier, cuts: Sequence[Cut], asked: Asked) -> Iterator[Prediction]:

@@ -29,7 +29,8 @@ Version = Annotated[
 Bundle = Annotated[Path, typer.Argument(metavar="BUNDLE", help="Bundle folder; its bundle.json is written anew.")]
 SplitFile = Annotated[Path | None, typer.Option(metavar="CSV", help="The split that the bundle was trained on.")]
 Coverage = Annotated[
-    float | None, typer.Option(help="Of the prediction sets: 0.9 (the default) for nine images of ten.")
+    float | None,
+    typer.Option(help="Of the prediction sets: 0.9 for nine images of ten. Left out, it stays (0.9 without any)."),
 ]
 Photos = Annotated[
     Path | None,
@@ -97,10 +98,11 @@ def _written(  # noqa: PLR0913  (what the bundle gets)
 
     with needing("eval", "Fitting prediction sets"):
         from dermalens.export.equip import COVERAGE, equip
+    own = loaded.manifest.conformal.coverage if loaded.manifest.conformal else COVERAGE
     with counting(_images(loaded, split), "Classifying") as advance:
         return equip(
             *(bundle, loaded, split),
-            coverage=COVERAGE if coverage is None else coverage,
+            coverage=own if coverage is None else coverage,
             recalibration=recalibration,
             parts=parts,
             advance=advance,

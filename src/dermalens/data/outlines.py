@@ -20,6 +20,7 @@ SUFFIX: Final = "_segmentation.png"
 """As the outlines of HAM10000 and of ISIC 2018 task 1 are named."""
 HALF: Final = 128
 """Of 255: a reduced pixel of which at least half lies on the lesion belongs to it."""
+WHITE: Final = 255
 
 
 def outline_files(rows: Sequence[Row], folder: Path) -> list[Path]:
@@ -42,15 +43,28 @@ def read_outline(file: Path, *, side_pixels: int) -> Mask:
     """The centre square of a mask, reduced to a side: the same cut as `transforms.preprocess` takes of the image.
 
     Raises:
-        DataError: the file is not a picture.
+        DataError: the file is not a picture, or its lesion is neither white nor 1.
     """
     try:
         with Image.open(file) as picture:
             grey = picture.convert("L")
     except (UnidentifiedImageError, OSError) as error:
         raise DataError(f"The outline {file} cannot be read: {error}. Needed is a black and white picture.") from error
+    brightest = _brightest(grey)
+    if brightest == 1:  # classes are often stored as 0 and 1
+        grey = grey.point(lambda value: WHITE * value)
+    elif 0 < brightest < HALF:
+        raise DataError(
+            f"The outline {file} is {brightest} of {WHITE} at its brightest. Needed is a picture that is black beside "
+            "the lesion and white on it (255, or 1)."
+        )
     side = min(grey.size)
     left, upper = (grey.width - side) / 2, (grey.height - side) / 2
     box = (left, upper, left + side, upper + side)
     reduced = grey.resize((side_pixels, side_pixels), Image.Resampling.BILINEAR, box=box)
     return np.asarray(reduced) >= HALF
+
+
+def _brightest(grey: Image.Image) -> int:
+    """The largest value of a grey picture."""
+    return int(np.asarray(grey).max())

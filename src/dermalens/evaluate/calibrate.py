@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq, minimize, minimize_scalar
+from scipy.optimize import brentq, minimize
 from scipy.special import expit, log_softmax
 
 from dermalens.core.bundle import CALIBRATION_PENALTY, PRIOR_CORRECTION, Calibration, Measured, OperatingPoint
@@ -70,23 +70,18 @@ def fit(fitting: Fitting, logits: Logits, labels: Labels) -> Calibration:
 def fit_temperature(logits: Logits, labels: Labels, log_shares: NDArray[np.float64], correction: float) -> Calibration:
     """One temperature for all classes (Guo et al., ICML 2017) and one weight of the log of the class shares [K].
 
-    Sampling and smoothing leave the logits with a part of the prior only, so how much is missing is fitted as well;
-    the temperature is fitted again after the correction.
+    Sampling and smoothing leave the logits with a part of the prior only, so how much is missing is fitted as well. The
+    correction comes after both, as labels that hold the whole prior would have the temperature work against it.
     """
 
     def loss(parameters: NDArray[np.float64]) -> float:
         scale = np.exp(np.clip(parameters[0], -LARGEST_LOG_SCALE, LARGEST_LOG_SCALE))
         return _negative_log_likelihood(scale * logits + parameters[1] * log_shares, labels)
 
-    weight = minimize(loss, np.zeros(2), method="Nelder-Mead").x[1]
+    log_scale, weight = minimize(loss, np.zeros(2), method="Nelder-Mead", options={"xatol": 1e-6, "fatol": 1e-10}).x
+    scale = np.exp(np.clip(log_scale, -LARGEST_LOG_SCALE, LARGEST_LOG_SCALE))
     shift = (weight - correction) * log_shares
-    fixed = minimize_scalar(
-        lambda scale: _negative_log_likelihood(np.exp(scale) * logits + shift, labels),
-        bounds=(-LARGEST_LOG_SCALE, LARGEST_LOG_SCALE),
-        method="bounded",
-        options={"xatol": 1e-8},
-    )
-    return _calibration("temperature", np.full(logits.shape[1], np.exp(fixed.x)), shift, len(labels))
+    return _calibration("temperature", np.full(logits.shape[1], scale), shift, len(labels))
 
 
 def fit_vector(
@@ -149,7 +144,7 @@ def assumed_prevalence(malignant_probability: NDArray[np.float64], malignant: ND
 
     It is the share from which they must be shifted to `CLINIC`, so that in a population with so many malignant lesions
     (the images, weighted) their mean comes to it. Without a prior correction that is about the share of the images
-    themselves; a correction moves it, but not by its own amount, as the temperature is fitted again after it.
+    themselves; a correction moves it, by how much depends on all classes.
 
     Raises:
         DataError: the images are all malignant, or all benign.

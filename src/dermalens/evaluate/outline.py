@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dermalens.core.bundle import Measured
+from dermalens.core.errors import DataError
 from dermalens.core.spec import PreprocessSpec
 from dermalens.data.check import nobody_watches
 from dermalens.data.index import Row
@@ -80,8 +81,15 @@ def _overlap(belonging: Belonging, mask: Mask, threshold: float) -> float:
 
 
 def choose_threshold(drawn: Drawn, candidates: Sequence[float]) -> float:
-    """The candidate with the highest mean intersection over union."""
-    means = [float(np.nanmean(overlaps_of(drawn, threshold))) for threshold in candidates]
+    """The candidate with the highest mean intersection over union.
+
+    Raises:
+        DataError: people drew nothing inside the square of any image.
+    """
+    overlaps = [overlaps_of(drawn, threshold) for threshold in candidates]
+    if all(np.isnan(some).all() for some in overlaps):
+        raise DataError("No outline has a lesion within the centre square: nothing can be compared.")
+    means = [float(np.nanmean(some)) for some in overlaps]
     return candidates[int(np.argmax(means))]
 
 

@@ -34,7 +34,8 @@ the balanced accuracy under its other name; a precision is not defined where a c
 class against the rest. Compare columns of systems with seven classes and with two only where both answer the same
 question: malignant AUC, and accuracy of malignant against benign. Epochs, side and start weights are those of the run;
 "3 of 20" is less than the recipe asks for: stopped early, or on a machine without a GPU (all settings in
-`results/systems.json`)."""
+`results/systems.json`). `default` is the packaged bundle: its epochs, seconds and start weights are those of the last
+stage of each of its networks, which began with the weights of the stages before."""
 
 _COMPARED: Final = """They cannot be compared with figures on this split: HAM10000 has 10,015 images of 7,470 lesions
 (7,452 when those are merged that are known to be one), so that a split which divides images at random puts photographs
@@ -70,7 +71,8 @@ def systems_page(systems: Mapping[str, Mapping[str, Any]], budgets: Mapping[str,
             "",
             "    dermalens train recipes/NAME.toml && dermalens export runs/NAME",
             "",
-            "The stack of `lesionlens` needs a split with folds: the same parts, and the same hash, as without them.",
+            "`default` has [commands of its own](../how-to/default-model.md). The stack of `lesionlens` needs a split",
+            "with folds: the same parts, and the same hash, as without them.",
             "",
             "    dermalens data split work/ham10000.csv --folds 5 --out work/folds.csv",
             "",

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from PIL import Image
 
-from dermalens.core.errors import DataError, ImageError
+from dermalens.core.errors import DataError, ImageError, name_some
 from dermalens.core.image import open_upright, read_file
 from dermalens.core.spec import PreprocessSpec
 from dermalens.data.index import Row
@@ -42,6 +42,11 @@ EVERY_CAMERA: Final = 4
 
 LESIONS: Final = "lesions"
 """The kind that is to be accepted."""
+BARE_SKIN: Final = "bare_skin"
+DRAWN_SEEN: Final = "drawn"
+DRAWN_UNSEEN: Final = "drawn_unseen"
+OWN_KINDS: Final = frozenset({LESIONS, BARE_SKIN, DRAWN_SEEN, DRAWN_UNSEEN})
+"""Kinds that are no folder of photographs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +131,9 @@ def held_out(data: GateData, spec: PreprocessSpec, *, part: str = "val") -> Mapp
     return {
         LESIONS: (read_square(row, spec) for row in data.rows(part)),
         **{kind: (preprocess(_opened(file, spec), spec) for file in files) for kind, files in photos.items()},
-        "bare_skin": skin_of(data.rows(part), data, spec),
-        "drawn": _drawings(set(DRAWN) - UNSEEN, data, spec),
-        "drawn_unseen": _drawings(set(UNSEEN), data, spec),
+        BARE_SKIN: skin_of(data.rows(part), data, spec),
+        DRAWN_SEEN: _drawings(set(DRAWN) - UNSEEN, data, spec),
+        DRAWN_UNSEEN: _drawings(set(UNSEEN), data, spec),
     }
 
 
@@ -146,14 +151,26 @@ def photo_kinds(folder: Path) -> dict[str, list[Path]]:
     """The pictures of each folder in `folder`, by its name.
 
     Raises:
-        DataError: there is none.
+        DataError: there is none, or the name of one is that of another kind.
     """
     folders = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
-    kinds = {path.name.replace("-", "_"): photographs(path) for path in folders}
+    names = [kind_of(path) for path in folders]
+    taken = [path.name for path, name in zip(folders, names, strict=True) if name in OWN_KINDS or names.count(name) > 1]
+    if taken:
+        raise DataError(
+            f"Folder(s) of {folder} have the name of another kind of pictures: {name_some(taken)}. Rename them; - and "
+            f"_ are one, and {', '.join(sorted(OWN_KINDS))} are not from photographs."
+        )
+    kinds = {kind_of(path): photographs(path) for path in folders}
     found = {kind: files for kind, files in kinds.items() if files}
     if not found:
         raise DataError(f"{folder} holds no folder with pictures; needed is one for each kind.")
     return found
+
+
+def kind_of(folder: Path) -> str:
+    """The kind that a folder of photographs holds, as figures name it."""
+    return folder.name.replace("-", "_")
 
 
 def skin_of(rows: Sequence[Row], data: GateData, spec: PreprocessSpec) -> Pictures:

@@ -26,8 +26,8 @@ from dermalens.predict.session import Outputs, Session, Squares, open_session
 from dermalens.predict.similar import CaseGallery
 from dermalens.predict.similar_file import read_gallery
 from dermalens.predict.sources import Source, name_of, read_source
-from dermalens.transforms.clean import check_cleaning
-from dermalens.transforms.preprocess import SquarePixels, preprocess
+from dermalens.transforms.clean import check_cleaning, clean
+from dermalens.transforms.preprocess import SquarePixels, cut
 
 DEFAULT_BUNDLE: Final = Path(__file__).resolve().parents[1] / "bundles" / "default"
 """The bundle that comes with the package."""
@@ -143,10 +143,11 @@ class Classifier:
         """
         place = place_of(asked.square, decoded.original_size)
         box = decoded.scaled(place) if asked.square else None
-        square = preprocess(decoded.picture, self.manifest.preprocess, box=box)
+        photograph = cut(decoded.picture, self.manifest.preprocess, box=box)
+        square = clean(photograph, self.manifest.preprocess.clean)
         outputs = self.run(square[None])
         lesion_image = self.gate.judge(outputs.embedding)[0] if self.gate else None
-        quality = assess(square, (round(place.side), round(place.side)))
+        quality = assess(photograph, (round(place.side), round(place.side)))
         seen = Seen(name, quality, decoded.notes, lesion_image, asked.square)
         prediction = replace(self.decided(outputs.logits[0], seen, asked), embedding=outputs.embedding[0])
         if prediction.decision == "abstain":
@@ -160,7 +161,7 @@ class Classifier:
         if asked.gallery is not None:
             prediction = replace(prediction, similar=tuple(asked.gallery.nearest(outputs.embedding[0])))
         if asked.outline:
-            prediction = self._outlined(prediction, square, place, asked.millimetres_per_pixel)
+            prediction = self._outlined(prediction, photograph, place, asked.millimetres_per_pixel)
         return prediction
 
     def decided(self, logits: Logits, seen: Seen, asked: Asked) -> Prediction:

@@ -1,7 +1,7 @@
 """Can this picture be judged at all? Size, contrast, sharpness, exposure, glare, hair and ink.
 
 The limits were set on 3,000 training images of HAM10000 and checked on 1,000 of the ISIC archive, at 224 pixels; how
-many images and how many spoilt pictures they refuse is in benchmarks/results/gate.json.
+many lesion images and other pictures they refuse is in benchmarks/results/gate.json.
 """
 
 from __future__ import annotations

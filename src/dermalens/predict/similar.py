@@ -156,6 +156,7 @@ def embedding_sha256(manifest: Manifest) -> str:
     """
     parts = [member.sha256 for member in manifest.members]
     parts += [*manifest.views, manifest.preprocess.model_dump_json(exclude_defaults=True)]
+    parts += [step.model_dump_json() for step in manifest.preprocess.clean]  # the name of a step is a default of it
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 

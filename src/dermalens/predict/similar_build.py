@@ -1,7 +1,7 @@
 """Build a gallery of cases from labelled images: each is embedded once, and goes to the file at once.
 
 How many numbers an image has in the gallery follows from how many images there are, so that a search stays fast:
-up to 100,000 images keep the whole embedding of the packaged bundle (1,280 numbers), a million keep its 128 principal
+100,000 images keep 1,280 numbers each, the whole embedding of many a network, a million keep 128 principal
 directions. benchmarks/similar.py measures what that costs in speed and in neighbours.
 """
 

@@ -96,11 +96,12 @@ class Case:
     def seen(self) -> datetime:
         """When the lesion looked like this, for an order in time.
 
-        The moment in which the case was kept; noon where another day was stated.
+        The moment in which the case was kept; noon by this machine's clock where another day was stated.
         """
-        if self.day == self.created.astimezone().date():
+        kept = self.created.astimezone()
+        if self.day == kept.date():
             return self.created
-        return datetime.combine(self.day, time(12), UTC)
+        return datetime.combine(self.day, time(12), kept.tzinfo).astimezone(UTC)
 
     @property
     def decision(self) -> str:

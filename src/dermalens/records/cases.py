@@ -29,8 +29,10 @@ from dermalens.records.tables import CaseRow, ConsentRow, LesionRow
 from dermalens.records.texts import tidy, tidy_line
 
 
-def keep(records: Records, owner: str, new: NewCase, *, case_id: str | None = None) -> Case:
+def keep(records: Records, owner: str, new: NewCase, *, case_id: str | None = None, png: bytes | None = None) -> Case:
     """Keep a case; it is on the disk when this returns. The same `case_id` again gives the case of the first time.
+
+    `png` is `only_pixels(new.image)`, where that has been made already.
 
     The image is durable before the row is committed. Whoever deletes the last other case with the same image may have
     removed the file in between; so it is looked for again when the writers' turn has come, and written anew if it is
@@ -43,7 +45,7 @@ def keep(records: Records, owner: str, new: NewCase, *, case_id: str | None = No
     """
     row = _row(owner, new, given_or_new(case_id, "case"))
     name = tidy_line(new.lesion, "name of the lesion")
-    png = only_pixels(new.image)
+    png = only_pixels(new.image) if png is None else png
     row.image_sha256 = records.images.put(png)
     with records.writing() as session:
         known = session.get(CaseRow, row.id)
@@ -125,7 +127,7 @@ def describe(  # noqa: PLR0913  (three say where, three say what)
     day = tidy_day(taken_on) if not isinstance(taken_on, As) else taken_on
     with records.writing() as session:
         row = owned(session, owner, case_id)
-        if text is not None and text != row.note:
+        if text is not None and text != tidy(row.note, "note"):  # one of before has other line ends
             row.note = text
             audit.write(session, "case.note", owner, case_id)
         if name is not None and name != (row.lesion.name if row.lesion else ""):

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, Final
 from sqlalchemy import select
 
 from dermalens.records.case import Case
-from dermalens.records.cases import Wanted, search
+from dermalens.records.cases import Found, Wanted, search
 from dermalens.records.errors import RecordsError, Stopped
 from dermalens.records.store import Records
 from dermalens.records.tables import CaseRow
@@ -27,9 +27,10 @@ def export_json(records: Records, owner: str) -> Iterator[bytes]:
     """A JSON document in pieces, the newest case first; no connection is held between the pieces.
 
     Raises:
-        RecordsError: the database went away, perhaps in the middle.
+        RecordsError: the database is away; or, while the pieces are taken, it went away in the middle.
     """
-    return _document(_as_dict(records, case) for case in _all_cases(records, owner))
+    first = search(records, owner, Wanted(limit=_PAGE))  # now, and not when the first piece has been sent
+    return _document(_as_dict(records, case) for case in _from(first, records, owner))
 
 
 def export_zip(
@@ -78,13 +79,14 @@ def _add_image(records: Records, case: Case, archive: zipfile.ZipFile) -> str | 
 
 
 def _all_cases(records: Records, owner: str) -> Iterator[Case]:
-    cursor = None
-    while True:
-        found = search(records, owner, Wanted(after=cursor, limit=_PAGE))
+    yield from _from(search(records, owner, Wanted(limit=_PAGE)), records, owner)
+
+
+def _from(found: Found, records: Records, owner: str) -> Iterator[Case]:
+    yield from found.cases
+    while found.cursor is not None:
+        found = search(records, owner, Wanted(after=found.cursor, limit=_PAGE))
         yield from found.cases
-        cursor = found.cursor
-        if cursor is None:
-            return
 
 
 def _unless(is_stopped: Callable[[], bool], cases: Iterator[Case]) -> Iterator[Case]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,10 +17,6 @@ from dermalens.core.image import open_upright
 from dermalens.records.durable import make_folder, remove_durably, sync_name, write_durably
 from dermalens.records.errors import RecordsError, told
 
-TURNS: Final = threading.BoundedSemaphore(2)
-"""Pictures that are made into a PNG, or read for a page, at the same time: one of 80 megapixels takes 765 MiB meanwhile
-(measured)."""
-
 _QUICK: Final = 1
 """PNG's compression: level 1 takes a third of the time of level 6 and a tenth more room."""
 
@@ -30,16 +25,16 @@ def only_pixels(data: bytes) -> bytes:
     """A new PNG of the upright sRGB pixels at full resolution.
 
     It is built from the bare pixels, because a picture that Pillow has read carries comment, text, EXIF, XMP and
-    profile along into the next file that it is saved to.
+    profile along into the next file that it is saved to. A picture of 80 megapixels takes 765 MiB meanwhile (measured):
+    a server lets few be made at a time.
 
     Raises:
         ImageError: the bytes are no picture within the limits.
     """
-    with TURNS:
-        bare = Image.frombytes("RGB", *_pixels(data))
-        stream = io.BytesIO()
-        bare.save(stream, "PNG", compress_level=_QUICK)
-        return stream.getvalue()
+    bare = Image.frombytes("RGB", *_pixels(data))
+    stream = io.BytesIO()
+    bare.save(stream, "PNG", compress_level=_QUICK)
+    return stream.getvalue()
 
 
 def _pixels(data: bytes) -> tuple[tuple[int, int], bytes]:

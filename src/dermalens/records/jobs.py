@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import func, select
@@ -15,7 +14,8 @@ from dermalens.records.database import forget_deleted
 from dermalens.records.durable import remove_durably, write_durably
 from dermalens.records.errors import BadValue, NotKept, told
 from dermalens.records.ids import given_or_new, is_id
-from dermalens.records.store import Records
+from dermalens.records.own import refuse_wrong_folder
+from dermalens.records.store import Records, spool_path
 from dermalens.records.tables import JobItemRow, JobRow
 from dermalens.records.texts import tidy_line
 
@@ -117,10 +117,10 @@ def next_item(records: Records, *, in_hand: Collection[tuple[str, int]] = ()) ->
     """The oldest waiting item of any job; None where none waits.
 
     Nothing is marked, so that an item whose server was killed waits again at once. A server with several workers names
-    in `in_hand` the (job id, number) that they are at.
+    in `in_hand` the (job id, number) that they are at. An item whose image is gone from the right folder has failed.
 
     Raises:
-        RecordsError: the database is away or the disk cannot be read.
+        RecordsError: the database is away, the disk cannot be read, or the folder is not that of the images.
     """
     held = set(in_hand)
     waiting = (
@@ -141,6 +141,7 @@ def next_item(records: Records, *, in_hand: Collection[tuple[str, int]] = ()) ->
                 return job_id, number, spool_path(records, job_id, number).read_bytes(), options, owner
             except FileNotFoundError:
                 pass
+        refuse_wrong_folder(records)
         finish_item(records, job_id, number, error=_LOST)
 
 
@@ -186,11 +187,6 @@ def delete_job(records: Records, owner: str, job_id: str) -> None:
         audit.write(session, "job.delete", owner, job_id, count=len(numbers))
     _unspool(records, job_id, numbers)
     forget_deleted(records.engine)
-
-
-def spool_path(records: Records, job_id: str, number: int) -> Path:
-    """Where the image of a waiting item lies."""
-    return records.spool / f"{job_id}-{number}"
 
 
 def _spool_missing(records: Records, job_id: str, images: Sequence[tuple[str, bytes]]) -> None:

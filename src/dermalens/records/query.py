@@ -31,7 +31,7 @@ class Wanted:
     lesion: str | None = None
     """The id of a lesion."""
     text: str | None = None
-    """Part of the note or of the lesion's name, whatever the case of its letters."""
+    """Words, or parts of them, that all stand in the note or the lesion's name, in any order and case of letters."""
     after: str | None = None
     """The cursor of the answer before."""
     limit: int = 50
@@ -84,10 +84,13 @@ def _filters(wanted: Wanted) -> list[ColumnElement[bool]]:
             filters.append(CaseRow.decision != "abstain")
     if wanted.lesion is not None:
         filters.append(CaseRow.lesion_id == _plain(wanted.lesion))
-    if text := _plain(wanted.text or ""):
-        named = CaseRow.lesion.has(LesionRow.name.icontains(text, autoescape=True))
-        filters.append(or_(CaseRow.note.icontains(text, autoescape=True), named))
+    filters += [_says(word) for word in _plain(wanted.text or "").split()]
     return filters
+
+
+def _says(word: str) -> ColumnElement[bool]:
+    named = CaseRow.lesion.has(LesionRow.name.icontains(word, autoescape=True))
+    return or_(CaseRow.note.icontains(word, autoescape=True), named)
 
 
 def _after(cursor: str | None) -> list[ColumnElement[bool]]:

@@ -16,9 +16,8 @@ from dermalens.records.bounds import MOST_DAYS
 from dermalens.records.cases import release_image, remove_row
 from dermalens.records.database import forget_deleted
 from dermalens.records.errors import BadValue, told
-from dermalens.records.jobs import spool_path
-from dermalens.records.own import require_own_folder
-from dermalens.records.store import Records
+from dermalens.records.own import refuse_wrong_folder, require_own_folder
+from dermalens.records.store import Records, spool_path
 from dermalens.records.tables import CaseRow, JobItemRow, JobRow
 
 T = TypeVar("T")
@@ -51,10 +50,12 @@ def purge(
 
     Raises:
         BadValue: fewer than one day, or more than `MOST_DAYS`.
-        RecordsError: the database is away or the disk is full; what was deleted until then is gone.
+        RecordsError: the folder is not that of the images, the database is away or the disk is full; what was deleted
+            until then is gone.
     """
     if not 1 <= days <= MOST_DAYS:
         raise BadValue(f"The retention is {days} days; needed is 1 to {MOST_DAYS:,}.")
+    refuse_wrong_folder(records)
     before = (now or datetime.now(UTC)) - timedelta(days=days)
     count = 0
     for purge_some in (_purge_cases, _purge_jobs):

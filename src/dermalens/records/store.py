@@ -111,6 +111,11 @@ def make_folders(records: Records) -> None:
         make_folder(records.spool)
 
 
+def spool_path(records: Records, job_id: str, number: int) -> Path:
+    """Where the image of a waiting item lies."""
+    return records.spool / f"{job_id}-{number}"
+
+
 def require_folder(records: Records) -> None:
     """Refuse a data folder that is missing: files that are to be removed lie in another one then.
 

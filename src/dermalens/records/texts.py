@@ -14,15 +14,18 @@ MAX_TEXT: Final = 10_000
 
 
 def tidy(text: str, what: str, *, most: int = MAX_TEXT) -> str:
-    r"""Without NUL, which PostgreSQL refuses, and half surrogates, which no encoding has, and blanks at the ends.
+    r"""Without NUL, which PostgreSQL refuses, half surrogates, which no encoding has, and blanks at the ends.
 
-    >>> tidy(" a\0b ", "note")
-    'ab'
+    Every line end is one character, as the page counts it; its form sends two.
+
+    >>> tidy(" a\0b\r\nc ", "note")
+    'ab\nc'
 
     Raises:
         BadValue: it is longer than `most` characters.
     """
     clean = text.replace("\0", "").encode("utf-8", "ignore").decode().strip()
+    clean = clean.replace("\r\n", "\n").replace("\r", "\n")
     if len(clean) > most:
         raise BadValue(f"The {what} has {len(clean):,} characters; at most {most:,} are kept. Shorten it.")
     return clean

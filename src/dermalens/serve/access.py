@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Final
 
@@ -138,6 +139,12 @@ async def _with_scope(request: Request, scope: str) -> Caller:
     return caller
 
 
+async def _looks(request: Request) -> None:
+    """Remember what a caller may do on a page that is open to all."""
+    with suppress(Refusal):
+        request.state.scopes = (await caller_of(request)).scopes
+
+
 Predicts = Annotated[Caller, Depends(_predicts)]
 Reads = Annotated[Caller, Depends(_reads)]
 Admin = Annotated[Caller, Depends(_admin)]
@@ -145,3 +152,4 @@ Admin = Annotated[Caller, Depends(_admin)]
 MAY_PREDICT: Final = Depends(_predicts)
 """For a route that needs the caller's scope and not the caller."""
 MAY_OPERATE: Final = Depends(_admin)
+MAY_LOOK: Final = Depends(_looks)

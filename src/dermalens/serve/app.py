@@ -31,7 +31,7 @@ from dermalens.serve.readiness import Readiness
 from dermalens.serve.running import Running
 from dermalens.serve.security_headers import SecurityHeaders
 from dermalens.serve.service import Service
-from dermalens.serve.settings import Settings
+from dermalens.serve.settings import MEBIBYTE, Settings
 from dermalens.serve.telemetry import Telemetry
 
 STATIC: Final = Path(__file__).parent / "static"
@@ -41,6 +41,8 @@ LAST_WORK_SECONDS: Final = 1.0
 
 BATCH_PATH: Final = "/v1/predictions:batch"
 IMAGE_PATHS: Final = ("/v1/predictions", "/v1/quality", "/answer")
+SLOWEST_BYTES_A_SECOND: Final = MEBIBYTE
+"""Of a batch, for which nobody waits. The time of an image is a part of that of its answer."""
 FORM: Final = Limit(128 * 1024, 10.0)
 """Of every other path. A comment of 10,000 characters fits, however it is escaped; a stalled body ends before the drain
 does, and few hold much memory: FastAPI reads them before it looks at the key."""
@@ -102,7 +104,8 @@ def _include_pages(app: FastAPI) -> Show | None:
 
 def _limit_of(settings: Settings) -> Callable[[str], Limit]:
     seconds = settings.deadline_seconds
-    image, batch = (Limit(most, seconds) for most in (settings.max_upload_bytes, settings.max_batch_bytes))
+    image = Limit(settings.max_upload_bytes, seconds)
+    batch = Limit(settings.max_batch_bytes, seconds + settings.max_batch_bytes / SLOWEST_BYTES_A_SECOND)
     limits = {BATCH_PATH: batch, **dict.fromkeys(IMAGE_PATHS, image)}
     form = Limit(min(FORM.most_bytes, image.most_bytes), min(FORM.seconds, seconds))
     return lambda path: limits.get(path.rstrip("/"), form)  # a slash too many leads to the right address

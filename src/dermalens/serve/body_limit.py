@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from dermalens.serve.pool import DeadlinePassed
+from dermalens.serve.pool import RETRY_BUSY_SECONDS
 from dermalens.serve.problems import Refusal, Show, problem_response
 
 LINGER_SECONDS: Final = 2.0
@@ -33,6 +33,14 @@ class Limit:
     most_bytes: int
     seconds: float
     """How long its body may take."""
+
+
+class UploadLate(Refusal):
+    """The body did not arrive in time."""
+
+    def __init__(self, seconds: float) -> None:
+        detail = f"The upload took longer than {seconds:g} s. Send less at once, or over a faster connection."
+        super().__init__("deadline", detail, RETRY_BUSY_SECONDS)
 
 
 async def _as_problem(_: Request, refusal: Refusal) -> Response:
@@ -86,6 +94,7 @@ class _Exchange:
         self._receive = receive
         self._send = send
         self._limit = limit.most_bytes
+        self._seconds = limit.seconds
         self._until = asyncio.get_running_loop().time() + limit.seconds
         self._read = 0
         self._declared, self._is_whole = _body_of(scope)
@@ -143,7 +152,7 @@ class _Exchange:
             async with asyncio.timeout_at(self._until):
                 return await self._receive()
         except TimeoutError:
-            raise DeadlinePassed from None
+            raise UploadLate(self._seconds) from None
 
     def _refusal(self) -> Refusal:
         given = "has more" if self._declared is None else f"has {self._declared:,} bytes"

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from dermalens.serve.access import MAY_OPERATE
-from dermalens.serve.openapi import problems
+from dermalens.serve.openapi import open_problems, problems
 from dermalens.serve.pool import Draining
 from dermalens.serve.running import running_of
 
@@ -20,7 +20,10 @@ async def livez() -> dict[str, str]:
 
 
 @router.get(
-    "/readyz", summary="Whether requests should be sent here", operation_id="readyz", responses=problems("draining")
+    "/readyz",
+    summary="Whether requests should be sent here",
+    operation_id="readyz",
+    responses=open_problems("draining", "records-unavailable"),
 )
 async def readyz(request: Request) -> dict[str, str]:
     """Ready: the server is not stopping, and the records can be used."""

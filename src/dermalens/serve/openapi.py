@@ -31,9 +31,14 @@ ACCESS_PROBLEMS: Final = ("unauthenticated", "forbidden", "cross-origin", "too-m
 
 
 def problems(*slugs: str) -> dict[int | str, dict[str, Any]]:
-    """The responses of a route that may refuse with these, for `responses` of FastAPI."""
+    """The responses of a route that needs a key and may refuse with these, for `responses` of FastAPI."""
+    return open_problems(*ACCESS_PROBLEMS, *slugs)
+
+
+def open_problems(*slugs: str) -> dict[int | str, dict[str, Any]]:
+    """Those of a route that is open to all."""
     by_status: dict[int | str, dict[str, Any]] = {}
-    for slug in (*ACCESS_PROBLEMS, *slugs):
+    for slug in slugs:
         problem = PROBLEMS[slug]
         known = by_status.setdefault(problem.status, {"description": "", "content": {MEDIA_TYPE: {"schema": _REF}}})
         known["description"] = "; ".join(filter(None, (known["description"], f"{problem.title} (`{problem.type}`)")))

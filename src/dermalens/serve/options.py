@@ -64,7 +64,8 @@ class PredictionOptions(JudgingOptions):
     site: str = Field(default="", max_length=200)
     """Where on the body; kept with the case."""
     lesion: str = Field(default="", max_length=200)
-    """Your name for the lesion, such as "left forearm 1": cases of the same name are compared over time."""
+    """Your name for one lesion of one patient, such as "P17 left forearm 1": cases of the same name are compared over
+    time."""
     note: str = Field(default="", max_length=10_000)
     """Kept with the case."""
     taken_on: Day | None = None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from anyio import CapacityLimiter
 from starlette.requests import HTTPConnection
 
 from dermalens.serve.batches import Batches
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from dermalens.records.store import Records
 
 
+PICTURES_AT_A_TIME: Final = 2
+"""That are made into a PNG, or read for a page; one of 80 megapixels takes 765 MiB meanwhile (measured)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Running:
     """The service and what `create_app` made of it."""
@@ -30,6 +35,8 @@ class Running:
     keyring: Keyring
     readiness: Readiness
     batches: Batches = field(default_factory=Batches)
+    pictures: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(PICTURES_AT_A_TIME))
+    """The turns for work on whole pictures."""
     ended: threading.Event = field(default_factory=threading.Event)
     """Set when every request is answered or given up: what a thread still makes for one is for nobody."""
 

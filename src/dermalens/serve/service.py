@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -36,7 +37,8 @@ def open_service(settings: Settings) -> Service:
     """Load the bundle for each worker, the gallery and the records.
 
     Raises:
-        DermaLensError: one of them cannot be used, or the gallery is of another bundle.
+        DermaLensError: one of them cannot be used, the gallery is of another bundle, or the data folder is not that of
+            the images that the database knows.
     """
     classifiers = tuple(load(settings.bundle) for _ in range(settings.workers))
     if settings.default_prevalence is not None and classifiers[0].manifest.prevalence is None:
@@ -61,6 +63,12 @@ def close_service(service: Service) -> None:
 def _open_records(settings: Settings) -> Records | None:
     if not settings.records:
         return None
-    from dermalens.records.store import open_records
+    from dermalens.records.own import refuse_wrong_folder
+    from dermalens.records.store import close, open_records
 
-    return open_records(settings.database_url, settings.data_folder)
+    with ExitStack() as if_it_fails:
+        records = open_records(settings.database_url, settings.data_folder)
+        if_it_fails.callback(close, records)
+        refuse_wrong_folder(records)
+        if_it_fails.pop_all()
+    return records

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
+import sys
+from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -18,6 +21,11 @@ from dermalens.records.bounds import MOST_DAYS
 
 MEBIBYTE = 2**20
 _PREFIX = "DERMALENS_"
+
+_OTHERS: Final = re.compile(
+    r"(\w+_)?(SERVICE_(HOST|PORT(_\w+)?)|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)|TEST_\w+", re.ASCII
+)
+"""Names that are no settings: those that Kubernetes makes for a Service, and those of the project's own tests."""
 
 
 def _default_folder() -> Path:
@@ -50,7 +58,7 @@ class Settings(BaseSettings):
     gallery: Path | None = None
     """File of similar cases (dermalens gallery build); none are shown otherwise."""
     data_folder: Path = Field(default_factory=_default_folder)
-    """Folder of the kept images."""
+    """Folder of the kept images; that of the user otherwise (Linux: `~/.local/share/dermalens`)."""
     database_url: str = Field(default_factory=lambda data: _url_in(data["data_folder"]))
     """Database of the records, as SQLAlchemy writes it; an SQLite file in `data_folder` otherwise."""
     records: bool = True
@@ -64,7 +72,7 @@ class Settings(BaseSettings):
     queue_size: int = Field(default=64, ge=1)
     """Images that may wait; more are refused with 503."""
     workers: int = Field(default_factory=usable_cores, ge=1)
-    """Images that are classified at the same time, each on one core."""
+    """Images that are classified at the same time, each on one core; as many as there are cores otherwise."""
     deadline_seconds: float = Field(default=30.0, gt=0)
     """How long a request may take from its first byte; then it is answered with 504."""
     drain_seconds: int = Field(default=30, ge=1)
@@ -102,7 +110,7 @@ class Settings(BaseSettings):
 
 
 def read_settings(**changes: Any) -> Settings:
-    """The settings of the environment, with those given in their place.
+    """The settings of the environment, with those given in their place; a variable that is none is told on stderr.
 
     Raises:
         DermaLensError: a value cannot be used, or a variable is misspelt; the message names the variable.
@@ -121,9 +129,22 @@ def read_settings(**changes: Any) -> Settings:
 def _refuse_misspelt() -> None:
     """A retention that does not begin because of a missing letter would be found out too late."""
     known = tuple(name.upper() for name in Settings.model_fields)
-    for variable in sorted(os.environ):
-        name = variable.removeprefix(_PREFIX)
-        if variable == name or name in known:
-            continue
-        if meant := get_close_matches(name, known, n=1, cutoff=0.85):
-            raise DermaLensError(f"{variable} is no setting; is {_PREFIX}{meant[0]} meant? Change or remove it.")
+    names = sorted(variable.removeprefix(_PREFIX) for variable in os.environ if variable.startswith(_PREFIX))
+    unknown = [name for name in names if name and name not in known and not _is_of_others(name)]
+    for name in unknown:
+        if meant := _meant(name, known):
+            variables = " or ".join(f"{_PREFIX}{one}" for one in meant)
+            raise DermaLensError(f"{_PREFIX}{name} is no setting; is {variables} meant? Change or remove it.")
+    for name in unknown:
+        sys.stderr.write(f"{_PREFIX}{name} is no setting and is not used; the settings are in docs/how-to/serve.md\n")
+
+
+def _meant(name: str, known: Sequence[str]) -> list[str]:
+    """The settings whose names begin as this one does, or that it is a longer or misspelt name of."""
+    longer = [one for one in known if one.startswith(name) or name.startswith(f"{one}_")]
+    return longer or get_close_matches(name, known, n=1, cutoff=0.85)
+
+
+def _is_of_others(name: str) -> bool:
+    is_link = name.endswith("_PORT") and re.match(r"(tcp|udp|sctp)://", os.environ[f"{_PREFIX}{name}"])
+    return bool(is_link or _OTHERS.fullmatch(name))

@@ -29,7 +29,7 @@ class Form:
     fields: dict[str, str] = field(default_factory=dict)
     """The last value of each field that is not empty."""
     names: tuple[str, ...] = ()
-    """The fields `name`, in their order."""
+    """The fields `name`, in their order, empty ones too."""
 
     @property
     def image(self) -> bytes:
@@ -62,7 +62,7 @@ async def taken_in(request: Request, *, most_images: int = 1) -> AsyncIterator[F
 
     Raises:
         QueueFull, Draining: no place is free; the body is not read.
-        DeadlinePassed: the body did not come in time.
+        UploadLate: the body did not come in time.
         Refusal: it is too large, of an unknown content type or malformed.
     """
     with running_of(request).pool.place():
@@ -109,9 +109,10 @@ async def _multipart(request: Request, most_images: int) -> Form:
     if not parser.is_whole:
         raise Refusal("undecodable", "The form ends before its last boundary: it was cut off. Send it again.")
     images = [value for name, value in items if isinstance(value, UploadFile) and name == FIELD]
-    fields = [(name, value) for name, value in items if isinstance(value, str) and value]
+    texts = [(name, value) for name, value in items if isinstance(value, str)]
+    fields = {name: value for name, value in texts if value}
     foreign = [name for name, value in items if isinstance(value, UploadFile) and name != FIELD]
     if foreign:
         raise Refusal("invalid", f"The file field {foreign[0][:100]!r} is unknown; needed is '{FIELD}'.")
     contents = tuple([image.file.read() for image in images])
-    return Form(contents, dict(fields), tuple(value for name, value in fields if name == "name"))
+    return Form(contents, fields, tuple(value for name, value in texts if name == "name"))

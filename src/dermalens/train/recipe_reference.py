@@ -23,7 +23,7 @@ error with its path. `dermalens train RECIPE --set optimizer.lr=1e-4` changes a 
 kept in the run folder (`run.json`). Paths start from the folder that the command runs in. Complete examples are in
 `recipes/`.
 
-This page is made from `src/dermalens/train/recipe.py` by `python -m dermalens.train.recipe_reference`.
+This page is made from `src/dermalens/train/recipe.py` by `make docs`.
 """
 
 _ENSEMBLES = """## [members.NAME]

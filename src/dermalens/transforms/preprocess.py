@@ -26,9 +26,18 @@ def preprocess(picture: Image.Image, spec: PreprocessSpec, *, box: Box | None = 
         ImageError: the box is not a square within the picture.
         MissingExtraError: a cleaning step needs OpenCV, which is not installed.
     """
+    return clean(cut(picture, spec, box=box), spec.clean)
+
+
+def cut(picture: Image.Image, spec: PreprocessSpec, *, box: Box | None = None) -> SquarePixels:
+    """The square of `preprocess` before it is cleaned: the photograph itself, of which quality and measures speak.
+
+    Raises:
+        ImageError: the box is not a square within the picture.
+    """
     square = centre_of(*picture.size).box if box is None else _checked(box, picture.size)
     side = spec.side_pixels
-    return clean(np.array(picture.resize((side, side), _FILTERS[spec.interpolation], box=square)), spec.clean)
+    return np.array(picture.resize((side, side), _FILTERS[spec.interpolation], box=square))
 
 
 def _checked(box: Box, size: tuple[int, int]) -> Box:

@@ -42,6 +42,17 @@ def test_the_empty_second_file_field_of_a_browser_is_no_second_image(client, mel
     assert "Show this lesion" in client.post("/answer", files=files, headers=HTML).text
 
 
+@pytest.mark.parametrize(
+    ("headers", "words"), [(HTML, "Two images were chosen"), (GERMAN, "Es wurden zwei Bilder ausgewählt")]
+)
+def test_of_two_images_none_is_judged_in_silence(client, mel, naevus, headers, words):
+    files = [("image", ("a.png", mel, "image/png")), ("image", ("b.png", naevus, "image/png"))]
+    refused = client.post("/answer", files=files, headers=headers)
+    assert refused.status_code == 422
+    assert words in refused.text
+    assert '<form id="classify"' in refused.text
+
+
 def test_the_module_gets_a_fragment(client, mel, ask):
     response = ask(client, mel, FRAGMENT)
     assert response.text.lstrip().startswith("<article")

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dermalens.records.errors import RecordsError
 from dermalens.records.tables import CaseRow
 from dermalens.serve.pages import explanation
 from tests.serve.pages.conftest import GERMAN, HTML
@@ -413,3 +414,81 @@ def test_the_heat_map_is_that_of_the_answer_whatever_share_the_server_assumes_la
     later = client_with(workers=1, default_prevalence=0.01)
     assert later.get(f"/cases/{case}?heatmap=1", headers=HTML).status_code == 200
     assert asked == [0.2]
+
+
+SAME = {"lesion": "left forearm 1", "age_years": "54", "sex": "female", "site": "back", "taken_on": "2021-03-04"}
+
+
+@pytest.mark.parametrize(
+    ("other", "words"),
+    [
+        ({"sex": "male"}, "Different sexes were stated"),
+        ({"site": "scalp"}, "Different places on the body were stated"),
+        ({"age_years": "31"}, "The ages that were stated do not fit the days"),
+        ({"age_years": "54", "taken_on": "2026-03-04"}, "The ages that were stated do not fit the days"),
+    ],
+    ids=["sex", "place", "age", "no age for years"],
+)
+def test_images_of_two_patients_under_one_name_are_not_compared_silently(own, mel, keep, other, words):
+    for fields in (SAME, SAME | {"taken_on": "2021-12-24"}, SAME | {"sex": "unknown", "site": "", "age_years": ""}):
+        case = keep(own, mel, **fields)
+    address = "/lesions/" + own.get(f"/cases/{case}", headers=HTML).text.split('href="/lesions/')[1].split('"')[0]
+    assert "may be of different" not in own.get(address, headers=HTML).text
+    keep(own, mel, **SAME | other)
+    text = own.get(address, headers=HTML).text
+    assert words in text
+    assert text.count("may be of different") == 1
+
+
+def test_the_answer_says_that_the_lesion_had_images_before(own, mel, ask, keep):
+    keep(own, mel, lesion="P17 heel")
+    assert "now has" not in ask(own, mel, keep="yes", lesion="P18 heel").text
+    assert "now has" not in ask(own, mel, keep="yes").text
+    text = ask(own, mel, keep="yes", lesion="P17 heel").text
+    address, words = re.search(r'<a href="(/lesions/[0-9a-f]{32})">([^<]*)</a>', text).groups()
+    assert words == "“P17 heel” now has 2 images"
+    assert "P17 heel over time" in own.get(address, headers=HTML).text
+
+
+def test_the_form_asks_for_a_name_that_is_of_one_patient(own, mel, keep):
+    text = own.get("/", headers=HTML).text
+    assert "one lesion of one patient" in text
+    assert "“P17 left forearm 1”" in text
+    for page in (text, own.get(f"/cases/{keep(own, mel)}", headers=HTML).text):
+        assert 'autocapitalize="off"' in re.search(r'<input [^>]*id="lesion"[^>]*>', page)[0]
+
+
+def test_an_export_without_its_database_is_refused_and_not_broken_off(own, mel, keep, monkeypatch):
+    keep(own, mel)
+
+    def away(*_, **__):
+        raise RecordsError("The database cannot be used.")
+
+    monkeypatch.setattr("dermalens.records.export.search", away)
+    assert problem_of(own.get("/export.json")) == (503, "records-unavailable")
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"json": {"note": "new"}},
+        {"data": {}},
+        {"data": {"other": "x"}},
+        {"files": {"note": ("note.txt", b"new")}},
+        {"data": {"lesion": "heel"}, "files": {"note": ("note.txt", b"")}},
+    ],
+    ids=["JSON", "nothing", "another field", "a file", "an empty file"],
+)
+def test_a_form_about_a_case_without_a_text_is_refused_and_changes_nothing(own, mel, keep, sent):
+    case = keep(own, mel, note="before", lesion="toe")
+    refused = own.post(f"/cases/{case}/about", **sent)
+    assert problem_of(refused) == (422, "invalid")
+    assert "note, lesion, taken_on" in refused.json()["detail"]
+    kept = own.get(f"/v1/predictions/{case}").json()
+    assert (kept["note"], kept["lesion"]) == ("before", "toe")
+
+
+@pytest.mark.parametrize(("typed", "shown"), [("0.5", "0.5"), ("0.25", "0.25"), ("0", "0"), ("54", "54")])
+def test_the_age_of_an_infant_is_not_rounded_away(own, mel, keep, typed, shown):
+    case = keep(own, mel, age_years=typed)
+    assert f"<dt>Age in years</dt><dd>{shown}</dd>" in own.get(f"/cases/{case}", headers=HTML).text

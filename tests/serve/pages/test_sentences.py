@@ -21,6 +21,7 @@ from dermalens.records.case import tidy_feedback, tidy_patient
 from dermalens.records.cases import Patient
 from dermalens.records.errors import BadCursor
 from dermalens.records.query import Wanted, select_cases
+from dermalens.serve.body_limit import UploadLate
 from dermalens.serve.pages.i18n import languages
 from dermalens.serve.pages.sentences import is_known, say
 from dermalens.serve.pool import DeadlinePassed, Draining, QueueFull
@@ -140,7 +141,7 @@ def test_what_a_form_cannot_keep_is_said_in_german():
 
 
 def test_a_busy_server_is_said_in_german():
-    assert untranslated(map(str, (QueueFull(64), Draining(), DeadlinePassed()))) == []
+    assert untranslated(map(str, (QueueFull(64), Draining(), DeadlinePassed(), UploadLate(230.0)))) == []
 
 
 def test_options_that_cannot_be_used_are_said_in_german(client):

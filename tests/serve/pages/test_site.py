@@ -1,5 +1,6 @@
 """Help, languages, signing in, and pages about problems."""
 
+import re
 from html import unescape
 
 import pytest
@@ -97,6 +98,37 @@ def test_a_page_without_a_key_leads_to_the_sign_in_and_back(client_with):
     assert client.get("/history", headers=HTML).url.path == "/sign-in"
 
 
+@pytest.mark.parametrize(
+    ("scopes", "first", "menu"),
+    [
+        (["predict"], "/", ["/", "/batch", "/help"]),
+        (["records"], "/history", ["/history", "/help"]),
+        (["admin"], "/help", ["/help"]),
+        (["predict", "records"], "/", ["/", "/batch", "/history", "/help"]),
+    ],
+    ids=["predict", "records", "admin", "both"],
+)
+def test_each_key_is_led_to_pages_that_it_may_open(client_with, scopes, first, menu):
+    client = client_with(workers=1)
+    _, secret = create_key(client.app.state.service.records, name="desk", scopes=scopes)
+    for text in (client.post("/sign-in", data={"key": secret}, headers=HTML), client.get("/help", headers=HTML)):
+        assert text.status_code == 200
+        assert re.findall(r'<li><a href="([^"]*)"', text.text.split("</nav>")[0]) == menu
+        assert f'<a class="brand" href="{first}">' in text.text
+    assert client.post("/sign-in", data={"key": secret}, headers=HTML).url.path == first
+    for path in {"/", "/history"} - {*menu}:
+        refused = client.get(path, headers=HTML)
+        assert refused.status_code == 403
+        assert f'<a class="button secondary" href="{first}">Back</a>' in refused.text
+
+
+def test_a_page_that_was_asked_for_comes_after_the_sign_in_whatever_the_key_may(client_with):
+    client = client_with(workers=1)
+    _, secret = create_key(client.app.state.service.records, name="desk", scopes=["records"])
+    entered = client.post("/sign-in", data={"key": secret, "next": "/help?x=1"}, headers=HTML)
+    assert (entered.url.path, entered.url.query) == ("/help", b"x=1")
+
+
 def test_the_fragment_of_a_problem_is_no_whole_page(client):
     response = client.post("/answer", files={"image": b"text"}, headers=FRAGMENT)
     assert "<html" not in response.text
@@ -125,12 +157,17 @@ def test_several_images_have_the_share_that_was_set_for_one(client_with, mel, as
     ask(client, mel, prevalence="3")
     text = client.get("/batch", headers=HTML).text
     assert 'data-prevalence="0.03"' in text
-    assert "shifted to a malignant share of 3%" in text
+    assert "shifted to a malignant share of 3.0%" in text
 
 
-def test_the_form_names_the_share_that_the_server_assumes(client_with):
-    text = client_with(workers=1, default_prevalence=0.02).get("/", headers=HTML).text
-    assert "Empty: the share that this server assumes, 2%" in text
+def test_the_share_that_the_server_assumes_is_named_as_exactly_as_in_the_answer(client_with):
+    client = client_with(workers=1, default_prevalence=0.015)
+    assert "Empty: the share that this server assumes, 1.5%" in client.get("/", headers=HTML).text
+    assert "shifted to a malignant share of 1.5%" in client.get("/batch", headers=HTML).text
+
+
+def test_the_share_that_the_model_assumes_is_named_as_exactly_as_in_the_answer(client):
+    assert "Empty: the share that the model assumes, 20.0%" in client.get("/", headers=HTML).text
 
 
 def test_what_no_route_sees_is_refused_on_a_page_too_and_as_a_problem_to_programs(client_with):

@@ -89,6 +89,7 @@ async def remove_job(request: Request, job_id: JobId, caller: Predicts) -> Respo
 def _named(names: tuple[str, ...], images: tuple[bytes, ...]) -> list[tuple[str, bytes]]:
     if not images:
         raise Refusal("invalid", "No image was sent; needed is at least one, as the file field 'image'.")
-    if names and len(names) != len(images):
+    names = names if any(names) else ("",) * len(images)
+    if len(names) != len(images):
         raise Refusal("invalid", f"{len(images)} images have {len(names)} names; give as many, or none.")
-    return list(zip(names or [""] * len(images), images, strict=True))
+    return list(zip(names, images, strict=True))

@@ -13,6 +13,7 @@ from dermalens.core.taxonomy import LABELS
 from dermalens.records.case import NewCase, Patient
 from dermalens.records.cases import delete, find, keep, search
 from dermalens.records.errors import log_line, public_line
+from dermalens.records.images import only_pixels
 from dermalens.records.query import MAX_LIMIT, Wanted
 from dermalens.serve.access import Caller, Predicts, Reads
 from dermalens.serve.answering import Answered, answer
@@ -24,6 +25,7 @@ from dermalens.serve.problems import Refusal
 from dermalens.serve.repeats import IdempotencyKey, id_of
 from dermalens.serve.running import running_of
 from dermalens.serve.schemas import CaseOut, CasesOut, Predicted
+from dermalens.serve.turns import in_turn
 from dermalens.serve.upload import taken_in
 
 CONSENT: Final = "Kept on request through the API (keep=true)."
@@ -49,7 +51,7 @@ class CasesQuery(BaseModel):
     lesion: str | None = Field(default=None, pattern="^[0-9a-f]{32}$")
     """Id of a lesion."""
     text: str | None = Field(default=None, max_length=200)
-    """Part of the note or of the lesion's name."""
+    """Words, or parts of them, that all stand in the note or the lesion's name, in any order."""
     cursor: str | None = Field(default=None, max_length=200)
     """That of the answer before, for the next cases."""
     limit: int = Field(default=50, ge=1, le=MAX_LIMIT)
@@ -168,7 +170,8 @@ async def _keep(request: Request, caller: Caller, new: NewCase, case_id: str | N
     """The id of the kept case, or why there is none: the answer does not depend on it."""
     try:
         records = running_of(request).needed_records
-        case = await to_thread.run_sync(lambda: keep(records, caller.owner, new, case_id=case_id))
+        png = await in_turn(request, only_pixels, new.image)
+        case = await to_thread.run_sync(lambda: keep(records, caller.owner, new, case_id=case_id, png=png))
     except DermaLensError as error:
         request.state.error = f"not kept: {log_line(error)}"
         return {"id": None, "kept_error": public_line(error)}

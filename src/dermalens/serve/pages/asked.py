@@ -41,6 +41,7 @@ TYPED: Final = (
 _FORM_NUMBER: Final = re.compile("[0-9a-f]{32}")
 
 NO_IMAGE: Final = N_("No image was chosen. Choose one first.")
+TWO_IMAGES: Final = N_("Two images were chosen, and only one is judged at a time. Choose one of them.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +64,10 @@ def read_asked(form: Form, classifier: Classifier, language: Language) -> AskedF
     """The order of a form.
 
     Raises:
-        Refusal: there is no image, or a field holds what is no number.
+        Refusal: there is no image, or there are two, or a field holds what is no number.
     """
     fields = form.fields
-    image = next((content for content in form.images if content), b"")  # the field that was left empty comes as well
-    if not image:
-        raise Refusal("invalid", NO_IMAGE)
+    image = _image(form)
     has_outline = classifier.outline is not None
     order = Order(
         image,
@@ -91,6 +90,13 @@ def read_asked(form: Form, classifier: Classifier, language: Language) -> AskedF
         form_number(fields),
         json.dumps(fields, sort_keys=True),
     )
+
+
+def _image(form: Form) -> bytes:
+    images = [content for content in form.images if content]  # the field that was left empty comes as well
+    if len(images) != 1:
+        raise Refusal("invalid", TWO_IMAGES if images else NO_IMAGE)
+    return images[0]
 
 
 def form_number(fields: Mapping[str, str]) -> str | None:

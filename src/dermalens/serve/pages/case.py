@@ -33,6 +33,7 @@ from dermalens.serve.pages.sentences import say
 from dermalens.serve.pages.words import FEEDBACK_KINDS
 from dermalens.serve.problems import Refusal
 from dermalens.serve.running import running_of
+from dermalens.serve.turns import in_turn
 
 router = APIRouter(include_in_schema=False)
 
@@ -41,6 +42,9 @@ DONE: Final = {
     "feedback": N_("Thank you. The feedback is kept with the case."),
 }
 """What the page says after a form, by the form's name."""
+
+ABOUT: Final = ("note", "lesion", "taken_on")
+"""The fields of the form that changes what is said of a case."""
 
 NOTHING_SAID: Final = {"kind": "agree", "label": "", "comment": ""}
 """The form of the feedback at first."""
@@ -79,12 +83,13 @@ async def case_image(request: Request, caller: Reads, case_id: str) -> Response:
 async def case_square(request: Request, caller: Reads, case_id: str) -> Response:
     """The square that the model saw, small, for lists and for the comparison over time."""
     records = running_of(request).needed_records
+    case = await to_thread.run_sync(find, records, caller.owner, case_id)
 
     def make() -> bytes:
-        return square_of(find(records, caller.owner, case_id), image_of(records, caller.owner, case_id))
+        return square_of(case, records.images.read(case.image_sha256))
 
     headers = {"Content-Disposition": f'attachment; filename="dermalens-{case_id[:8]}-square.jpg"'}
-    return Response(await to_thread.run_sync(make), media_type="image/jpeg", headers=headers)
+    return Response(await in_turn(request, make), media_type="image/jpeg", headers=headers)
 
 
 @router.get("/cases/{case_id}/report.pdf")
@@ -115,8 +120,7 @@ async def case_again(_: Reads, case_id: str) -> Response:
 async def change_about(request: Request, caller: Reads, case_id: str) -> Response:
     """Put note, name of the lesion and day of the picture in the place of those before; an empty field takes it off."""
     records, language = running_of(request).needed_records, language_for(request)
-    form = await request.form()  # a parameter of the function would not tell an empty field from one that is not there
-    typed = {name: str(form[name]) for name in ("note", "lesion", "taken_on") if name in form}
+    typed = await _about(request)
 
     def change() -> Case:
         day = read_day(typed["taken_on"], language) if "taken_on" in typed else As.IT_IS
@@ -164,6 +168,16 @@ async def delete_case(request: Request, caller: Reads, case_id: str) -> Response
     """Erase the case."""
     await to_thread.run_sync(delete, running_of(request).needed_records, caller.owner, case_id)
     return RedirectResponse("/history?done=deleted", HTTPStatus.SEE_OTHER)
+
+
+async def _about(request: Request) -> dict[str, str]:
+    """The fields that were sent: a parameter of the route would not tell an empty one from one that is not there."""
+    async with request.form() as form:
+        given = {name: form[name] for name in ABOUT if name in form}
+        texts = {name: value for name, value in given.items() if isinstance(value, str)}
+    if not texts or len(texts) < len(given):
+        raise Refusal("invalid", f"Needed is a form with at least one of the texts {', '.join(ABOUT)}, and no file.")
+    return texts
 
 
 async def _changed(

@@ -9,12 +9,16 @@ from typing import Final
 
 from dermalens.core.square import centre_of
 from dermalens.records.cases import Case
-from dermalens.records.images import TURNS, picture_of
+from dermalens.records.images import picture_of
 from dermalens.serve.pages.i18n import Language
 from dermalens.serve.pages.words import DECISIONS, FEEDBACK_KINDS, SEXES, SITES, clinical_name
 
 SMALL_SIDE: Final = 480
 """Pixels of the square in lists and in the comparison."""
+
+
+AGE_DECIMALS: Final = 3
+"""At most; a day is 0.003 years."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,7 @@ def facts_of(case: Case, language: Language) -> list[tuple[str, str]]:
     _, patient = language.gettext, case.patient
     facts = []
     if patient.age_years is not None:
-        facts.append((_("Age in years"), language.number(patient.age_years, 0)))
+        facts.append((_("Age in years"), language.number(patient.age_years, _decimals_of(patient.age_years))))
     if patient.sex != "unknown":
         facts.append((_("Sex"), _(dict(SEXES).get(patient.sex, patient.sex))))
     if patient.site:
@@ -88,6 +92,11 @@ def facts_of(case: Case, language: Language) -> list[tuple[str, str]]:
     if case.taken_on is not None:
         facts.append((_("Day of the picture"), language.day(case.taken_on)))
     return [*facts, (_("Consent"), case.consent)] if case.consent else facts
+
+
+def _decimals_of(age_years: float) -> int:
+    """As many as the age has, to the day: an infant's is no whole number."""
+    return len(f"{age_years:.{AGE_DECIMALS}f}".rstrip("0").partition(".")[2])
 
 
 def feedback_of(case: Case, language: Language) -> list[FeedbackView]:
@@ -126,7 +135,7 @@ def square_of(case: Case, png: bytes) -> bytes:
     frame = frame_of(case, png)
     ends = (frame.left, frame.upper, frame.left + frame.side, frame.upper + frame.side)
     left, upper, right, lower = (round(end) for end in ends)
-    with TURNS, picture_of(png) as whole:
+    with picture_of(png) as whole:
         small = whole.crop((left, upper, right, lower)).convert("RGB")
     small.thumbnail((SMALL_SIDE, SMALL_SIDE), reducing_gap=2.0)
     buffer = io.BytesIO()

@@ -15,8 +15,9 @@ from starlette.responses import RedirectResponse
 
 from dermalens.core.errors import DermaLensError
 from dermalens.predict.prediction import Prediction
-from dermalens.records.cases import NewCase, keep, lesions
+from dermalens.records.cases import Case, Lesion, NewCase, keep, lesions
 from dermalens.records.errors import RecordsError, log_line, public_line
+from dermalens.records.images import only_pixels
 from dermalens.serve.access import Caller, Predicts
 from dermalens.serve.answering import answer
 from dermalens.serve.pages.answer_view import view_of
@@ -40,6 +41,7 @@ from dermalens.serve.pages.sentences import say
 from dermalens.serve.pages.words import SEXES, SITES, capital
 from dermalens.serve.repeats import id_of
 from dermalens.serve.running import running_of
+from dermalens.serve.turns import in_turn
 from dermalens.serve.upload import taken_in
 
 router = APIRouter(include_in_schema=False)
@@ -122,20 +124,31 @@ async def known_lesions(request: Request, caller: Caller) -> tuple[Any, ...]:
         return ()
 
 
-async def _kept(request: Request, caller: Caller, asked: AskedFor, prediction: Prediction) -> dict[str, str]:
-    """The id of the kept case, or why it was not kept; the answer is given in either case."""
+async def _kept(request: Request, caller: Caller, asked: AskedFor, prediction: Prediction) -> dict[str, Any]:
+    """The id of the kept case, and its lesion where that had images before; or why it was not kept.
+
+    The answer is given in either case.
+    """
     language = language_for(request)
     try:
         new = _new_case(asked, prediction, language)
         number = asked.form_number
         case_id = number and id_of(caller.owner, number, [asked.order.image], asked.said)
-        keeping = partial(keep, running_of(request).needed_records, caller.owner, new, case_id=case_id)
+        records = running_of(request).needed_records
+        png = await in_turn(request, only_pixels, asked.order.image)
+        keeping = partial(keep, records, caller.owner, new, case_id=case_id, png=png)
         case = await to_thread.run_sync(keeping)
     except DermaLensError as error:
         request.state.error = f"not kept: {log_line(error)}"
         reason = say(public_line(error), language)
         return {"kept_error": language.gettext("The case was not kept. {reason}", reason=reason)}
-    return {"kept_id": case.id}
+    return {"kept_id": case.id, "kept_lesion": await _seen_before(request, caller, case)}
+
+
+async def _seen_before(request: Request, caller: Caller, case: Case) -> Lesion | None:
+    """The lesion of a case, where it has other images too: they may be of another patient by mistake."""
+    known = await known_lesions(request, caller) if case.lesion_id else ()
+    return next((one for one in known if one.id == case.lesion_id and one.count > 1), None)
 
 
 def _new_case(asked: AskedFor, prediction: Prediction, language: Language) -> NewCase:

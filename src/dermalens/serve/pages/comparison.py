@@ -21,6 +21,8 @@ DATES: Final = 170.0
 HALF_DATE: Final = 45.0
 """Half the width of a date below the line."""
 
+DAYS_A_YEAR: Final = 365.25
+
 MOST_DATES: Final = 6
 """Written below the line; more would overlap."""
 
@@ -117,7 +119,36 @@ def warnings_of(cases: Sequence[Case], language: Language) -> list[str]:
         found.append(
             language.gettext("In some images the lesion goes on outside the square: their measures are of a part.")
         )
+    return [*found, *_whose(cases, language)]
+
+
+def _whose(cases: Sequence[Case], language: Language) -> list[str]:
+    """What speaks for images of several patients, or of several lesions, under one name."""
+    patients, found = [case.patient for case in cases], []
+    if len({patient.sex for patient in patients} - {"unknown"}) > 1:
+        found.append(
+            language.gettext("Different sexes were stated for these images: they may be of different patients.")
+        )
+    if len({patient.site for patient in patients} - {""}) > 1:
+        found.append(
+            language.gettext(
+                "Different places on the body were stated for these images: they may be of different lesions."
+            )
+        )
+    if not _is_one_age(cases):
+        found.append(
+            language.gettext(
+                "The ages that were stated do not fit the days of these images: they may be of different patients."
+            )
+        )
     return found
+
+
+def _is_one_age(cases: Sequence[Case]) -> bool:
+    """Whether one patient can have had these ages on these days, whole years or exact ones."""
+    stated = [(case.day.toordinal() / DAYS_A_YEAR, case.patient.age_years) for case in cases]
+    born = [day - age for day, age in stated if age is not None]
+    return not born or round(max(born) - min(born), 3) < 1
 
 
 def _stated(answer: Mapping[str, Any]) -> float | None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from anyio import to_thread
 from fastapi import Request
 
@@ -17,6 +15,7 @@ from dermalens.serve.pages.layers import Layers, layers_of
 from dermalens.serve.pages.report import case_pdf
 from dermalens.serve.problems import Refusal
 from dermalens.serve.running import running_of
+from dermalens.serve.turns import in_turn
 
 
 def can_explain(request: Request, case: Case) -> bool:
@@ -50,7 +49,7 @@ async def report_of(request: Request, caller: Caller, case_id: str, language: La
     case = await to_thread.run_sync(find, records, caller.owner, case_id)
     png = await to_thread.run_sync(image_of, records, caller.owner, case_id)
     heatmap = await _heatmap(request, case, png) if can_explain(request, case) else None
-    return await to_thread.run_sync(partial(case_pdf, case, png, manifest, language, heatmap_png=heatmap))
+    return await in_turn(request, case_pdf, case, png, manifest, language, heatmap_png=heatmap)
 
 
 async def _heatmap(request: Request, case: Case, png: bytes) -> bytes | None:

@@ -102,7 +102,7 @@ async def history_page(request: Request, caller: Reads) -> Response:
 @router.get("/export.json")
 async def all_as_json(request: Request, caller: Reads) -> Response:
     """Every kept case of the caller, without images."""
-    content = export_json(running_of(request).needed_records, caller.owner)
+    content = await to_thread.run_sync(export_json, running_of(request).needed_records, caller.owner)
     return StreamingResponse(content, media_type="application/json", headers=_attachment("json"))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -12,7 +13,7 @@ from starlette.responses import HTMLResponse
 
 from dermalens.serve.access import SESSION_COOKIE
 from dermalens.serve.addresses import readable_path
-from dermalens.serve.pages.i18n import Language, language_of, languages
+from dermalens.serve.pages.i18n import N_, Language, language_of, languages
 from dermalens.serve.pages.sentences import say
 from dermalens.serve.pages.words import lay_name
 from dermalens.serve.running import running_of
@@ -20,10 +21,25 @@ from dermalens.serve.running import running_of
 TEMPLATES: Final = Path(__file__).resolve().parents[1] / "templates"
 LANGUAGE_COOKIE: Final = "language"
 
+ANY_SCOPE: Final = frozenset({"predict", "records"})
+"""Of a caller whom nobody asked for."""
+
 _ABSENT: Final = dict.fromkeys(
-    ("answer", "back", "done", "heatmap_at", "heatmap_error", "kept_error", "kept_id", "layers", "more", "problem")
+    (
+        *("answer", "done", "heatmap_at", "heatmap_error", "kept_error", "kept_id", "kept_lesion", "layers", "more"),
+        "problem",
+    )
 )
 """What a template may ask for whether or not the page has it; anything else that is missing is an error."""
+
+
+_MENU: Final = (
+    ("/", N_("Classify"), "predict"),
+    ("/batch", N_("Several images"), "predict"),
+    ("/history", N_("History"), "records"),
+    ("/help", N_("Help"), None),
+)
+"""Address, words, and the scope that is needed."""
 
 
 def language_for(request: Request) -> Language:
@@ -44,25 +60,30 @@ def page(request: Request, template: str, *, status: int = 200, **values: Any) -
 
 
 def _shared(request: Request, language: Language) -> dict[str, Any]:
-    is_allowed = "records" in getattr(request.state, "scopes", ("records",))
-    has_records = is_allowed and running_of(request).service.records is not None
-    menu = [
-        ("/", language.gettext("Classify")),
-        ("/batch", language.gettext("Several images")),
-        *([("/history", language.gettext("History"))] if has_records else []),
-        ("/help", language.gettext("Help")),
-    ]
+    menu = _menu_of(request, getattr(request.state, "scopes", ANY_SCOPE))
     is_read = request.method == "GET"
     here = f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
     return _ABSENT | {
         "bare": False,
-        "menu": menu,
+        "menu": [(address, language.gettext(words)) for address, words in menu],
+        "home": menu[0][0],
         "path": request.url.path if is_read else "",
         "here": here if is_read else readable_path(request),
         "languages": tuple(languages().values()),
-        "has_records": has_records,
+        "has_records": "/history" in dict(menu),
         "is_signed_in": SESSION_COOKIE in request.cookies,
     }
+
+
+def home_of(request: Request, scopes: Collection[str]) -> str:
+    """The first page that these scopes allow."""
+    return _menu_of(request, scopes)[0][0]
+
+
+def _menu_of(request: Request, scopes: Collection[str]) -> list[tuple[str, str]]:
+    has_records = running_of(request).service.records is not None
+    allowed = {None, *scopes} if has_records else {None, *scopes} - {"records"}
+    return [(address, words) for address, words, scope in _MENU if scope in allowed]
 
 
 @cache

@@ -10,7 +10,7 @@ from PIL import Image
 
 from dermalens.core.bundle import Manifest
 from dermalens.records.cases import Case
-from dermalens.records.images import TURNS, picture_of
+from dermalens.records.images import picture_of
 from dermalens.serve.pages.answer_view import AnswerView, view_of
 from dermalens.serve.pages.case_view import case_view, facts_of, feedback_of
 from dermalens.serve.pages.i18n import Language
@@ -94,8 +94,7 @@ def _verdict(paper: FPDF, view: AnswerView) -> None:
 
 def _pictures(paper: FPDF, case: Case, image_png: bytes, heatmap_png: bytes | None, words: Language) -> None:
     top, gap = paper.get_y(), 4.0
-    with TURNS:
-        put_picture(paper, picture_of(image_png), (MARGIN, top), PICTURE_SIDE, words.gettext("The kept image"))
+    put_picture(paper, picture_of(image_png), (MARGIN, top), PICTURE_SIDE, words.gettext("The kept image"))
     left = MARGIN + PICTURE_SIDE + gap
     if heatmap_png is not None:
         heat = Image.open(io.BytesIO(heatmap_png), formats=["PNG"])

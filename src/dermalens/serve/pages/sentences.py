@@ -148,6 +148,8 @@ TEMPLATES: Final = (
     N_("{size} images wait already. Try again in a moment."),
     N_("The server finishes what it has accepted and takes nothing new. Try again in a moment."),
     N_("The answer was not ready in time. Try again later."),
+    N_("The upload took longer than {seconds} s. Send less at once, or over a faster connection."),
+    N_("Needed is a form with at least one of the texts {names}, and no file."),
     N_("The square needs three numbers: left, upper, side. Choose it anew."),
     N_("There is nothing at {path}. The API is described at /docs."),
     N_("There is no such kind of problem."),

@@ -9,13 +9,13 @@ from fastapi import APIRouter, Form, Query, Request, Response
 from starlette.responses import JSONResponse, RedirectResponse
 
 from dermalens.serve import access
-from dermalens.serve.access import MAY_PREDICT, Predicts
+from dermalens.serve.access import MAY_LOOK, MAY_PREDICT, Predicts
 from dermalens.serve.pages.asked import remembered_share
 from dermalens.serve.pages.figures import tables_of
 from dermalens.serve.pages.help_texts import meanings, privacy
 from dermalens.serve.pages.i18n import languages
 from dermalens.serve.pages.problems import ProblemView
-from dermalens.serve.pages.rendering import LANGUAGE_COOKIE, language_for, page
+from dermalens.serve.pages.rendering import LANGUAGE_COOKIE, home_of, language_for, page
 from dermalens.serve.pages.sentences import say
 from dermalens.serve.pages.words import TIPS, about, clinical_name, lay_name
 from dermalens.serve.problems import PROBLEMS, Refusal
@@ -47,7 +47,7 @@ async def say_page(request: Request, text: Annotated[str, Query(max_length=1000)
     return JSONResponse({"text": say(text, language_for(request))})
 
 
-@router.get("/help")
+@router.get("/help", dependencies=[MAY_LOOK])
 async def help_page(request: Request) -> Response:
     """What the model knows and what not; open to all, as it holds nothing private."""
     running, language = running_of(request), language_for(request)
@@ -82,7 +82,7 @@ async def _is_open(running: Running) -> bool:
         return False
 
 
-@router.get("/problems/{slug}")
+@router.get("/problems/{slug}", dependencies=[MAY_LOOK])
 async def problem_about(request: Request, slug: str) -> Response:
     """What the type of a problem of the API means."""
     if slug not in PROBLEMS:
@@ -119,7 +119,10 @@ async def sign_in(
 ) -> Response:
     """Begin a session, or say that the key is wrong."""
     response = _redirect(next)
-    if key and await access.sign_in(request, response, key.strip()):
+    caller = await access.sign_in(request, response, key.strip()) if key else None
+    if caller is not None:
+        if local_path(next) == "/":
+            response.headers["location"] = home_of(request, caller.scopes)
         return response
     language = language_for(request)
     problem = ProblemView(

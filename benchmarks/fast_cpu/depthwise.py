@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import ctypes
-import subprocess
-import tempfile
-from functools import cache
-from pathlib import Path
 from types import MethodType
 from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
 
-SOURCE: Final = Path(__file__).with_name("depthwise.cpp")
+from benchmarks.fast_cpu.library import at, entry
+
+SOURCE: Final = "depthwise"
 LANES: Final = 8
 KERNELS: Final = (3, 5)
 STRIDES: Final = (1, 2)
@@ -21,22 +19,13 @@ LAST: Final = torch.channels_last
 FIXED: Final = (torch.Tag.needs_fixed_stride_order,)
 
 
-@cache
-def library() -> ctypes.CDLL:
-    """The compiled source, made once in each process for the processor that it runs on; needs g++."""
-    with tempfile.TemporaryDirectory() as folder:
-        target = Path(folder) / "depthwise.so"
-        flags = ["-O3", "-march=native", "-ffast-math", "-fopenmp", "-shared", "-fPIC"]
-        subprocess.run(["g++", *flags, "-o", str(target), str(SOURCE)], check=True)
-        return ctypes.CDLL(str(target))
-
-
 @torch.library.custom_op("fast_depthwise::forward", mutates_args=(), tags=FIXED)
 def convolved(images: Tensor, weight: Tensor, stride: int, padding: list[int]) -> Tensor:
-    """Images [N, C, H, W] and weights [C, 1, k, k]; `padding` is above, below, left, right."""
+    """Images [N, C, H, W], float32 or bfloat16; weights [C, 1, k, k], float32; `padding` above, below, left, right."""
     images, result = images.contiguous(memory_format=LAST), _empty_result(images, weight, stride, padding)
     places, kernel = _kernel_last(weight), weight.shape[-1]
-    failed = library().dw_forward(*_at(images, places, result), _sizes(images, result, padding), kernel, stride)
+    sizes = _sizes(images, result, padding)
+    failed = entry(SOURCE, "dw_forward", images)(*at(images, places, result), sizes, kernel, stride)
     assert not failed, (kernel, stride)
     return result
 
@@ -44,11 +33,11 @@ def convolved(images: Tensor, weight: Tensor, stride: int, padding: list[int]) -
 @torch.library.custom_op("fast_depthwise::backward", mutates_args=(), tags=FIXED)
 def gradients(images: Tensor, given: Tensor, weight: Tensor, stride: int, padding: list[int]) -> tuple[Tensor, Tensor]:
     """The gradients of images and weights for that of the result, `given`."""
-    images, given = images.contiguous(memory_format=LAST), given.contiguous(memory_format=LAST)
+    images, given = images.contiguous(memory_format=LAST), given.to(images.dtype).contiguous(memory_format=LAST)
     places, kernel = _kernel_last(weight), weight.shape[-1]
     of_images, of_places = torch.empty_like(images, memory_format=LAST), torch.empty_like(places)
-    pointers = _at(images, given, places, of_images, of_places)
-    failed = library().dw_backward(*pointers, _sizes(images, given, padding), kernel, stride)
+    pointers = at(images, given, places, of_images, of_places)
+    failed = entry(SOURCE, "dw_backward", images)(*pointers, _sizes(images, given, padding), kernel, stride)
     assert not failed, (kernel, stride)
     return of_images, of_places.permute(2, 0, 1).unsqueeze(1).contiguous()
 
@@ -58,7 +47,7 @@ def _empty_result(images: Tensor, weight: Tensor, stride: int, padding: list[int
     kernel = weight.shape[-1]
     height = (images.shape[2] + above + below - kernel) // stride + 1
     width = (images.shape[3] + left + right - kernel) // stride + 1
-    return torch.empty(images.shape[0], images.shape[1], height, width, memory_format=LAST)
+    return torch.empty(images.shape[0], images.shape[1], height, width, dtype=images.dtype, memory_format=LAST)
 
 
 def _empty_gradients(
@@ -116,11 +105,7 @@ def _forward(module: nn.Conv2d, images: Tensor) -> Tensor:
 
 
 def _kernel_last(weight: Tensor) -> Tensor:
-    return weight.detach().squeeze(1).permute(1, 2, 0).contiguous()
-
-
-def _at(*tensors: Tensor) -> list[ctypes.c_void_p]:
-    return [ctypes.c_void_p(tensor.data_ptr()) for tensor in tensors]
+    return weight.detach().float().squeeze(1).permute(1, 2, 0).contiguous()
 
 
 def _sizes(images: Tensor, result: Tensor, padding: list[int]) -> Any:

@@ -1,1 +1,0 @@
-"""Depthwise convolutions that train faster on a CPU; same mathematics as PyTorch's, other code."""
