@@ -46,7 +46,7 @@ def main() -> None:
             _classify(page, "classify", "answer")
             cases = [_keep(page, name, day) for name, day in KEPT.items()]
             _take(page, cases[-1], "case")
-            page.get_by_role("link", name="left forearm 1").first.click()
+            page.get_by_role("link", name="P17 left forearm 1").first.click()
             _save(page, "comparison")
             _take(page, f"{cases[-1]}/delete", "delete")
             _take(page, f"/cases/{NO_CASE}", "problem")
@@ -92,7 +92,7 @@ def _keep(page: Page, name: str, day: str) -> str:
     page.set_input_files("#image", EXAMPLES / name)
     page.check("#keep")
     page.click(".keep-more summary")
-    page.fill("#lesion", "left forearm 1")
+    page.fill("#lesion", "P17 left forearm 1")
     page.fill("#taken_on", day)
     page.click("#send")
     return str(page.get_by_role("link", name="Open the case").get_attribute("href"))

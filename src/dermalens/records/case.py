@@ -47,7 +47,7 @@ class NewCase:
     """The sentence that was ticked."""
     patient: Patient = Patient()
     lesion: str = ""
-    """The name that the user gives to the lesion, such as "left forearm 1"; empty for none."""
+    """The name that the user gives to the lesion, such as "P17 left forearm 1"; empty for none."""
     note: str = ""
     square: tuple[float, float, float] | None = None
     """Left, upper, side in pixels of the upright original; None is the centre square."""
