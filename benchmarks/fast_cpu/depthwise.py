@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import ctypes
-from types import MethodType
 from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
 
-from benchmarks.fast_cpu.library import at, entry
+from benchmarks.fast_cpu.library import LANES, LAST, at, entry
+from dermalens.models.depthwise import give_forward
 
 SOURCE: Final = "depthwise"
-LANES: Final = 8
 KERNELS: Final = (3, 5)
 STRIDES: Final = (1, 2)
-LAST: Final = torch.channels_last
 FIXED: Final = (torch.Tag.needs_fixed_stride_order,)
 
 
@@ -78,9 +76,7 @@ torch.library.register_autograd("fast_depthwise::forward", _pass_back, setup_con
 def speed_up(network: nn.Module) -> int:
     """Let the depthwise convolutions of a network that fit use these; gives how many. Names and weights stay."""
     fitting = [module for module in network.modules() if isinstance(module, nn.Conv2d) and _fits(module)]
-    for module in fitting:
-        setattr(module, "forward", MethodType(_forward, module))  # noqa: B010  (bound, so that a copy uses its own)
-    return len(fitting)
+    return give_forward(fitting, _forward)
 
 
 def _fits(module: nn.Conv2d) -> bool:

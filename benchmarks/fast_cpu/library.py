@@ -7,9 +7,15 @@ import subprocess
 import tempfile
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+import torch
 from torch import Tensor
+
+LANES: Final = 8
+"""What the channels of an image must be a multiple of."""
+LAST: Final = torch.channels_last
+"""How images lie in memory."""
 
 
 @cache

@@ -11,11 +11,12 @@
 
 constexpr int64_t BLOCK = 32;  // rows, which lie in the first cache while each group of channels goes through them
 
-template <int L, class E>
-static void sums_(const E* x, double* sum, double* squares, int64_t rows, int64_t c) {
-  LANES
-  std::fill(sum, sum + c, 0.);
-  std::fill(squares, squares + c, 0.);
+// Two sums over all rows for each channel; `terms(cb)` gives what adds a row to those of the channels from `cb` on.
+template <int L, class Terms>
+static void add_up_(double* first, double* second, int64_t rows, int64_t c, Terms terms) {
+  typedef typename Lanes<L>::v V;
+  std::fill(first, first + c, 0.);
+  std::fill(second, second + c, 0.);
 #pragma omp parallel
   {
     std::vector<double> own(2 * c, 0.);
@@ -23,18 +24,26 @@ static void sums_(const E* x, double* sum, double* squares, int64_t rows, int64_
     for (int64_t from = 0; from < rows; from += BLOCK) {
       const int64_t to = std::min(from + BLOCK, rows);
       for (int64_t cb = 0; cb < c; cb += L) {
+        const auto add = terms(cb);
         V a{}, b{};
-        for (int64_t r = from; r < to; r++) {
-          const V v = ld(x + r * c + cb);
-          a += v;
-          b += v * v;
-        }
+        for (int64_t r = from; r < to; r++) add(r, a, b);
         for (int l = 0; l < L; l++) own[cb + l] += a[l], own[c + cb + l] += b[l];
       }
     }
 #pragma omp critical
-    for (int64_t l = 0; l < c; l++) sum[l] += own[l], squares[l] += own[c + l];
+    for (int64_t l = 0; l < c; l++) first[l] += own[l], second[l] += own[c + l];
   }
+}
+template <int L, class E>
+static void sums_(const E* x, double* sum, double* squares, int64_t rows, int64_t c) {
+  LANES
+  add_up_<L>(sum, squares, rows, c, [=](int64_t cb) {
+    return [=](int64_t r, V& a, V& b) {
+      const V v = ld(x + r * c + cb);
+      a += v;
+      b += v * v;
+    };
+  });
 }
 // y = x * scale + shift, between 0 and `cap`.
 template <int L, bool CAPPED, class E>
@@ -67,48 +76,34 @@ template <int L, bool CAPPED, class E>
 static void backward_(const E* x, const E* g, const float* scale, const float* shift, const float* mean, const float* rstd,
                       E* dx, float* dscale, float* dshift, int64_t rows, int64_t c, float cap) {
   LANES
-  std::vector<double> sum(c, 0.), product(c, 0.);
+  std::vector<double> sum(c), product(c);
   std::vector<float> slope(c), level(c);
-#pragma omp parallel
-  {
-    std::vector<double> own(2 * c, 0.);
-#pragma omp for schedule(static)
-    for (int64_t from = 0; from < rows; from += BLOCK) {
-      const int64_t to = std::min(from + BLOCK, rows);
-      for (int64_t cb = 0; cb < c; cb += L) {
-        const V a = ld(scale + cb), b = ld(shift + cb), m = ld(mean + cb), low = V{}, high = low + cap;
-        V s{}, p{};
-        for (int64_t r = from; r < to; r++) {
-          const V v = ld(x + r * c + cb);
-          const V h = passed<L, CAPPED>(ld(g + r * c + cb), v, a, b, low, high);
-          s += h;
-          p += h * (v - m);
-        }
-        for (int l = 0; l < L; l++) own[cb + l] += s[l], own[c + cb + l] += p[l];
-      }
-    }
-#pragma omp critical
-    for (int64_t l = 0; l < c; l++) sum[l] += own[l], product[l] += own[c + l];
-#pragma omp barrier
-#pragma omp single
-    for (int64_t l = 0; l < c; l++) {
-      dshift[l] = float(sum[l]);
-      dscale[l] = float(product[l] * rstd[l]);
-      // dx = scale * (h - sum / rows - (x - mean) * rstd^2 * product / rows)
-      const double of_x = -scale[l] * double(rstd[l]) * rstd[l] * product[l] / rows;
-      slope[l] = float(of_x);
-      level[l] = float(-scale[l] * sum[l] / rows - of_x * mean[l]);
-    }
-#pragma omp for schedule(static)
-    for (int64_t from = 0; from < rows; from += BLOCK) {
-      const int64_t to = std::min(from + BLOCK, rows);
-      for (int64_t cb = 0; cb < c; cb += L) {
-        const V a = ld(scale + cb), b = ld(shift + cb), e = ld(&slope[cb]), f = ld(&level[cb]);
-        const V low = V{}, high = low + cap;
-        for (int64_t r = from; r < to; r++) {
-          const V v = ld(x + r * c + cb);
-          st(dx + r * c + cb, passed<L, CAPPED>(ld(g + r * c + cb), v, a, b, low, high) * a + (v * e + f));
-        }
+  const V low = V{}, high = low + cap;
+  add_up_<L>(sum.data(), product.data(), rows, c, [=](int64_t cb) {
+    const V a = ld(scale + cb), b = ld(shift + cb), m = ld(mean + cb);
+    return [=](int64_t r, V& s, V& p) {
+      const V v = ld(x + r * c + cb);
+      const V h = passed<L, CAPPED>(ld(g + r * c + cb), v, a, b, low, high);
+      s += h;
+      p += h * (v - m);
+    };
+  });
+  for (int64_t l = 0; l < c; l++) {
+    dshift[l] = float(sum[l]);
+    dscale[l] = float(product[l] * rstd[l]);
+    // dx = scale * (h - sum / rows - (x - mean) * rstd^2 * product / rows)
+    const double of_x = -scale[l] * double(rstd[l]) * rstd[l] * product[l] / rows;
+    slope[l] = float(of_x);
+    level[l] = float(-scale[l] * sum[l] / rows - of_x * mean[l]);
+  }
+#pragma omp parallel for schedule(static)
+  for (int64_t from = 0; from < rows; from += BLOCK) {
+    const int64_t to = std::min(from + BLOCK, rows);
+    for (int64_t cb = 0; cb < c; cb += L) {
+      const V a = ld(scale + cb), b = ld(shift + cb), e = ld(&slope[cb]), f = ld(&level[cb]);
+      for (int64_t r = from; r < to; r++) {
+        const V v = ld(x + r * c + cb);
+        st(dx + r * c + cb, passed<L, CAPPED>(ld(g + r * c + cb), v, a, b, low, high) * a + (v * e + f));
       }
     }
   }

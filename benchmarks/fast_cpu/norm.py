@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import ctypes
-from types import MethodType
 from typing import Any, Final
 
 import torch
 from timm.layers.norm_act import BatchNormAct2d
 from torch import Tensor, nn
 
-from benchmarks.fast_cpu.library import at, entry
+from benchmarks.fast_cpu.library import LANES, LAST, at, entry
+from dermalens.models.depthwise import give_forward
 
 SOURCE: Final = "norm"
-LANES: Final = 8
-LAST: Final = torch.channels_last
 CAP: Final = 6.0
 NO_CAP: Final = 0.0
 
@@ -72,9 +70,7 @@ def _numbers(rows: int, channels: int) -> tuple[ctypes.c_int64, ctypes.c_int64]:
 def speed_up_norms(network: nn.Module) -> int:
     """Let the norms of a network with ReLU6 or nothing behind them use this; gives how many. Names and weights stay."""
     fitting = [module for module in network.modules() if isinstance(module, BatchNormAct2d) and _fits(module)]
-    for module in fitting:
-        setattr(module, "forward", MethodType(_forward, module))  # noqa: B010  (bound, so that a copy uses its own)
-    return len(fitting)
+    return give_forward(fitting, _forward)
 
 
 def _fits(module: BatchNormAct2d) -> bool:

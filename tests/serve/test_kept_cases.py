@@ -141,7 +141,7 @@ def test_records_that_fail_leave_the_answer_and_say_that_it_was_not_kept(client,
     def full(*_, **__):
         raise RecordsError("The data folder cannot be written: No space left on device. Make room on its disk.")
 
-    monkeypatch.setattr("dermalens.serve.api.predictions.keep", full)
+    monkeypatch.setattr("dermalens.serve.turns.keep", full)
     monkeypatch.setattr("dermalens.serve.api.predictions.search", full)
     answered = client.post(PATH, files={"image": mel}, data={"keep": "1"})
     assert answered.status_code == 200

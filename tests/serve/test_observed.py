@@ -170,8 +170,7 @@ def test_what_the_driver_says_of_the_database_is_in_the_log_and_in_no_answer(cli
         raise RecordsError("The database cannot be used: no db.internal.", public="The database cannot be used.")
 
     monkeypatch.setattr("dermalens.records.store.check", away)
-    for module in ("api.predictions", "pages.classify"):
-        monkeypatch.setattr(f"dermalens.serve.{module}.keep", away)
+    monkeypatch.setattr("dermalens.serve.turns.keep", away)
     asked = [
         client.get("/readyz"),
         client.post(PATH, files={"image": mel}, data={"keep": "1"}),

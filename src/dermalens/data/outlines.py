@@ -50,7 +50,7 @@ def read_outline(file: Path, *, side_pixels: int) -> Mask:
             grey = picture.convert("L")
     except (UnidentifiedImageError, OSError) as error:
         raise DataError(f"The outline {file} cannot be read: {error}. Needed is a black and white picture.") from error
-    brightest = _brightest(grey)
+    brightest = int(np.asarray(grey).max())
     if brightest == 1:  # classes are often stored as 0 and 1
         grey = grey.point(lambda value: WHITE * value)
     elif 0 < brightest < HALF:
@@ -63,8 +63,3 @@ def read_outline(file: Path, *, side_pixels: int) -> Mask:
     box = (left, upper, left + side, upper + side)
     reduced = grey.resize((side_pixels, side_pixels), Image.Resampling.BILINEAR, box=box)
     return np.asarray(reduced) >= HALF
-
-
-def _brightest(grey: Image.Image) -> int:
-    """The largest value of a grey picture."""
-    return int(np.asarray(grey).max())

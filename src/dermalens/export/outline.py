@@ -22,7 +22,7 @@ from dermalens.data.check import nobody_watches
 from dermalens.data.split import Split
 from dermalens.evaluate.outline import Drawn, choose_threshold, draw_rows, judge_outlines
 from dermalens.export.graph import OPSET, _without_traces
-from dermalens.export.parity import LARGEST_DIFFERENCE, LEAST_IMAGES
+from dermalens.export.parity import LARGEST_DIFFERENCE, LEAST_IMAGES, largest
 from dermalens.models.outline_net import SIDE_PIXELS, OutlineNet
 from dermalens.predict.outline import OUTPUT_NAME, OutlineSession, open_outline
 from dermalens.predict.session import INPUT_NAME, Squares
@@ -105,7 +105,7 @@ def outline_difference(network: OutlineNet, session: OutlineSession, squares: Sq
         with torch.inference_mode():
             expected = graph(torch.from_numpy(square[None].copy())).numpy()
         differences.append(float(np.abs(session.run(square[None]) - expected).max()))
-    return float(np.max(differences))  # which keeps what is not a number, as `max` does not
+    return largest(differences)
 
 
 def _check_difference(difference: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -26,7 +27,12 @@ def largest_difference(classifier: LesionClassifier, session: Session, squares: 
             expected = classifier(given).softmax(1).numpy()
         found = softmax(session.run(square[None]).logits.astype(np.float64), axis=1)
         differences.append(float(np.abs(found - expected).max()))
-    return float(np.max(differences))  # which keeps what is not a number, as `max` does not
+    return largest(differences)
+
+
+def largest(differences: Sequence[float]) -> float:
+    """The largest of them; not a number, where one is none, which `max` would pass over."""
+    return float(np.max(differences))
 
 
 def check_parity(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from types import MethodType
 from typing import Any
 
@@ -44,11 +45,17 @@ def speed_up_depthwise(network: nn.Module) -> int:
     Names, weights and the forward pass stay; for automatic mixed precision on a CPU. A convolution with a bias or
     a dilation is left as it is.
     """
-    found = [module for module in network.modules() if _is_depthwise(module)]
-    for module in found:
-        # Bound, so that a copy of the network (the average of the weights is one) uses its own weights.
-        setattr(module, "forward", MethodType(_forward, module))  # noqa: B010
-    return len(found)
+    return give_forward([module for module in network.modules() if _is_depthwise(module)], _forward)
+
+
+def give_forward(modules: Sequence[nn.Module], forward: Callable[..., Tensor]) -> int:
+    """Let modules compute by another function, which takes the module first; gives how many they are.
+
+    It is bound, so that a copy of a network (the average of the weights is one) uses its own weights.
+    """
+    for module in modules:
+        setattr(module, "forward", MethodType(forward, module))  # noqa: B010
+    return len(modules)
 
 
 def _is_depthwise(module: nn.Module) -> bool:

@@ -11,9 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from dermalens.core.errors import DermaLensError
 from dermalens.core.taxonomy import LABELS
 from dermalens.records.case import NewCase, Patient
-from dermalens.records.cases import delete, find, keep, search
+from dermalens.records.cases import delete, find, search
 from dermalens.records.errors import log_line, public_line
-from dermalens.records.images import only_pixels
 from dermalens.records.query import MAX_LIMIT, Wanted
 from dermalens.serve.access import Caller, Predicts, Reads
 from dermalens.serve.answering import Answered, answer
@@ -25,7 +24,7 @@ from dermalens.serve.problems import Refusal
 from dermalens.serve.repeats import IdempotencyKey, id_of
 from dermalens.serve.running import running_of
 from dermalens.serve.schemas import CaseOut, CasesOut, Predicted
-from dermalens.serve.turns import in_turn
+from dermalens.serve.turns import keep_in_turn
 from dermalens.serve.upload import taken_in
 
 CONSENT: Final = "Kept on request through the API (keep=true)."
@@ -169,9 +168,7 @@ def _new_case(options: PredictionOptions, image: bytes, answered: Answered) -> N
 async def _keep(request: Request, caller: Caller, new: NewCase, case_id: str | None) -> dict[str, str | None]:
     """The id of the kept case, or why there is none: the answer does not depend on it."""
     try:
-        records = running_of(request).needed_records
-        png = await in_turn(request, only_pixels, new.image)
-        case = await to_thread.run_sync(lambda: keep(records, caller.owner, new, case_id=case_id, png=png))
+        case = await keep_in_turn(request, caller.owner, new, case_id)
     except DermaLensError as error:
         request.state.error = f"not kept: {log_line(error)}"
         return {"id": None, "kept_error": public_line(error)}

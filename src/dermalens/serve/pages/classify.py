@@ -15,9 +15,8 @@ from starlette.responses import RedirectResponse
 
 from dermalens.core.errors import DermaLensError
 from dermalens.predict.prediction import Prediction
-from dermalens.records.cases import Case, Lesion, NewCase, keep, lesions
+from dermalens.records.cases import Case, Lesion, NewCase, lesions
 from dermalens.records.errors import RecordsError, log_line, public_line
-from dermalens.records.images import only_pixels
 from dermalens.serve.access import Caller, Predicts
 from dermalens.serve.answering import answer
 from dermalens.serve.pages.answer_view import view_of
@@ -41,7 +40,7 @@ from dermalens.serve.pages.sentences import say
 from dermalens.serve.pages.words import SEXES, SITES, capital
 from dermalens.serve.repeats import id_of
 from dermalens.serve.running import running_of
-from dermalens.serve.turns import in_turn
+from dermalens.serve.turns import keep_in_turn
 from dermalens.serve.upload import taken_in
 
 router = APIRouter(include_in_schema=False)
@@ -134,10 +133,7 @@ async def _kept(request: Request, caller: Caller, asked: AskedFor, prediction: P
         new = _new_case(asked, prediction, language)
         number = asked.form_number
         case_id = number and id_of(caller.owner, number, [asked.order.image], asked.said)
-        records = running_of(request).needed_records
-        png = await in_turn(request, only_pixels, asked.order.image)
-        keeping = partial(keep, records, caller.owner, new, case_id=case_id, png=png)
-        case = await to_thread.run_sync(keeping)
+        case = await keep_in_turn(request, caller.owner, new, case_id)
     except DermaLensError as error:
         request.state.error = f"not kept: {log_line(error)}"
         reason = say(public_line(error), language)

@@ -26,7 +26,15 @@ ANY_SCOPE: Final = frozenset({"predict", "records"})
 
 _ABSENT: Final = dict.fromkeys(
     (
-        *("answer", "done", "heatmap_at", "heatmap_error", "kept_error", "kept_id", "kept_lesion", "layers", "more"),
+        "answer",
+        "done",
+        "heatmap_at",
+        "heatmap_error",
+        "kept_error",
+        "kept_id",
+        "kept_lesion",
+        "layers",
+        "more",
         "problem",
     )
 )
