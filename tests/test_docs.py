@@ -4,6 +4,8 @@ import importlib.util
 import re
 import subprocess
 import tempfile
+import tomllib
+from itertools import chain
 from pathlib import Path
 from types import ModuleType
 
@@ -113,3 +115,18 @@ def test_the_example_images_are_what_their_script_draws(name: str) -> None:
         difference = ImageStat.Stat(ImageChops.difference(saved.convert("RGB"), drawn)).mean
     assert max(difference) < 2.5  # what JPEG at quality 85 changes
     assert file.stat().st_size < 60_000
+
+
+def dependencies() -> list[str]:
+    """Every package that an extra or the development tools ask for, without its version."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    extras = project["project"]["optional-dependencies"].values()
+    asked = [*project["project"]["dependencies"], *chain(*extras, *project["dependency-groups"].values())]
+    names = {re.split(r"[<>=;\[ ]", one, maxsplit=1)[0] for one in asked if isinstance(one, str)}
+    return sorted(names - {"dermalens"})
+
+
+@pytest.mark.parametrize("package", dependencies())
+def test_every_dependency_has_a_note_in_the_decisions(package: str) -> None:
+    notes = "\n".join(prose(path).lower() for path in (ROOT / "docs" / "decisions").glob("*.md"))
+    assert package.lower().replace("_", "-") in notes.replace("_", "-")
