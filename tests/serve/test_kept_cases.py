@@ -192,6 +192,19 @@ def test_a_note_of_ten_thousand_letters_of_any_alphabet_is_kept(client):
     assert client.get(f"{PATH}/{kept(client, note=note)['id']}").json()["note"] == note
 
 
+def test_a_line_end_of_a_form_is_counted_as_it_is_kept(client):
+    typed = "\r\n".join("x" * 5_000)
+    case = kept(client, note=typed)["id"]
+    assert client.get(f"{PATH}/{case}").json()["note"] == typed.replace("\r\n", "\n")
+    said = {"kind": "agree", "comment": typed}
+    assert client.post(f"{PATH}/{case}/feedback", json=said).status_code == 201
+    assert problem_of(client.post(f"{PATH}/{case}/feedback", json={**said, "comment": "x" * 10_001})) == (
+        422,
+        "invalid",
+    )
+    assert problem_of(client.post(f"{PATH}/{case}/feedback", json={**said, "comment": 5})) == (422, "invalid")
+
+
 def test_days_the_wrong_way_round_are_refused_not_searched(client):
     refused = client.get(PATH, params={"since": "2026-12-30", "until": "2026-01-01"})
     assert problem_of(refused) == (422, "invalid")

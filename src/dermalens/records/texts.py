@@ -24,11 +24,15 @@ def tidy(text: str, what: str, *, most: int = MAX_TEXT) -> str:
     Raises:
         BadValue: it is longer than `most` characters.
     """
-    clean = text.replace("\0", "").encode("utf-8", "ignore").decode().strip()
-    clean = clean.replace("\r\n", "\n").replace("\r", "\n")
+    clean = one_line_end(text.replace("\0", "")).encode("utf-8", "ignore").decode().strip()
     if len(clean) > most:
         raise BadValue(f"The {what} has {len(clean):,} characters; at most {most:,} are kept. Shorten it.")
     return clean
+
+
+def one_line_end(text: str) -> str:
+    """The text with one character for every line end."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def tidy_line(text: str, what: str) -> str:

@@ -13,6 +13,7 @@ from dermalens.predict.prevalence import LEAST, MOST
 from dermalens.serve.answering import Order
 from dermalens.serve.days import Day
 from dermalens.serve.errors import invalid
+from dermalens.serve.typed import Typed
 
 _NUMBER: Final = r"\d{1,6}(?:\.\d{1,6})?"
 SQUARE_PATTERN: Final = f"^{_NUMBER},{_NUMBER},{_NUMBER}$"
@@ -66,7 +67,7 @@ class PredictionOptions(JudgingOptions):
     lesion: str = Field(default="", max_length=200)
     """Your name for one lesion of one patient, such as "P17 left forearm 1": cases of the same name are compared over
     time."""
-    note: str = Field(default="", max_length=10_000)
+    note: Typed = ""
     """Kept with the case."""
     taken_on: Day | None = None
     """The day on which the picture was taken, such as 2026-01-31, where that is not today; kept with the case."""

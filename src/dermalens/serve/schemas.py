@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from dermalens.serve.typed import Typed
+
 
 class _Schema(BaseModel):
     model_config = ConfigDict(use_attribute_docstrings=True, frozen=True)
@@ -94,7 +96,7 @@ class FeedbackIn(_Schema):
     kind: Literal["agree", "other", "histology"]
     label: Literal["", "akiec", "bcc", "bkl", "df", "mel", "nv", "vasc", "benign", "malignant"] = ""
     """A diagnosis code, or benign or malignant; needed unless it agrees, and then empty."""
-    comment: str = Field(default="", max_length=10_000)
+    comment: Typed = ""
 
 
 class CaseOut(_Schema):
