@@ -13,8 +13,8 @@ from dermalens.records.store import opened
 from tests.records.made_case import OWNER, new_case
 
 
-def run(folder, *words):
-    words = ["verify", *words, "--data-folder", str(folder)]
+def run(folder, *words, command="verify"):
+    words = [command, *words, "--data-folder", str(folder)]
     return CliRunner().invoke(app, words, env={"DERMALENS_DATABASE_URL": None})
 
 
@@ -28,6 +28,20 @@ def test_a_whole_log_gives_its_head_to_be_noted(tmp_path):
     assert "Note the head elsewhere" in run(tmp_path).stderr
     assert run(tmp_path, "--noted", found["head"]).exit_code == 0
     assert "cut off" in str(run(tmp_path, "--noted", "f" * 64).exception)
+
+
+def test_the_entries_are_listed_page_by_page(tmp_path):
+    with opened(default_url(tmp_path), tmp_path) as records:
+        ids = [keep(records, OWNER, new_case()).id for _ in range(3)]
+    whole = json.loads(run(tmp_path, "--json", command="list").stdout)
+    assert [(entry["sequence"], entry["action"], entry["owner"], entry["subject"]) for entry in whole] == [
+        (number, "case.keep", OWNER, case_id) for number, case_id in enumerate(ids, start=1)
+    ]
+    first = run(tmp_path, "--limit", "2", command="list")
+    assert [line.split()[0] for line in first.stdout.splitlines()] == ["1", "2"]
+    assert first.stderr.endswith("dermalens audit list --after 2\n")
+    rest = run(tmp_path, "--limit", "2", "--after", "2", command="list")
+    assert (rest.stdout.split()[4], rest.stderr) == (ids[2], "")
 
 
 def test_a_changed_entry_is_named(tmp_path):

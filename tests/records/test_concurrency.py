@@ -61,7 +61,7 @@ def test_the_janitor_and_deletions_never_take_an_image_from_a_case_that_is_being
 def sweep_orphans(records):
     from dermalens.records.retention import _sweep_images
 
-    return _sweep_images(records, float("inf"))
+    return _sweep_images(records, float("inf"), lambda: False)
 
 
 def test_two_servers_on_one_record_share_one_chain(url, tmp_path):

@@ -159,9 +159,8 @@ def test_readiness_turns_with_the_records_and_comes_back(client, monkeypatch):
             raise RecordsError("The database is away.")
 
         patched.setattr("dermalens.records.store.check", away)
-        client.app.state.running.readiness.forget()
+        monkeypatch.setattr("dermalens.serve.readiness.REMEMBERED_SECONDS", -1.0)
         assert problem_of(client.get("/readyz")) == (503, "records-unavailable")
-    client.app.state.running.readiness.forget()
     assert client.get("/readyz").status_code == 200
 
 

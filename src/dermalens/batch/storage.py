@@ -87,7 +87,7 @@ def reason_of(error: BaseException) -> str:
     return " ".join(str(said).split())[:300].rstrip(".")
 
 
-def open_filesystem(url: str, **options: Any) -> tuple[Any, str]:
+def open_filesystem(url: str) -> tuple[Any, str]:
     """The fsspec file system of a URL, and the path in it.
 
     Raises:
@@ -95,7 +95,7 @@ def open_filesystem(url: str, **options: Any) -> tuple[Any, str]:
     """
     scheme = url.partition("://")[0]
     try:
-        filesystem, path = _resolved(url, options)
+        filesystem, path = _resolved(url)
     except ImportError as error:
         package = getattr(error.__cause__ or error, "name", None) or "its storage package"
         raise BatchError(f"{scheme}:// needs a package that is not installed: pip install {package}") from error
@@ -115,16 +115,16 @@ def open_filesystem(url: str, **options: Any) -> tuple[Any, str]:
     return filesystem, str(path)
 
 
-def _resolved(url: str, options: dict[str, Any]) -> tuple[Any, Any]:
+def _resolved(url: str) -> tuple[Any, Any]:
     """As fsspec does it, which takes every `::` for a chain."""
     from fsspec import get_filesystem_class
     from fsspec.core import url_to_fs
 
     if "::" not in url or split_chain(url)[1]:
-        filesystem, path = url_to_fs(url, **options)
+        filesystem, path = url_to_fs(url)
         return filesystem, path
     kind = get_filesystem_class(url.partition("://")[0])
-    return kind(**kind._get_kwargs_from_urls(url), **options), kind._strip_protocol(url)
+    return kind(**kind._get_kwargs_from_urls(url)), kind._strip_protocol(url)
 
 
 def url_maker(url: str) -> Callable[[str], str]:

@@ -1,20 +1,43 @@
-"""`dermalens audit`: whether the log of all changes is as it was written."""
+"""`dermalens audit`: the log of all changes, and whether it is as it was written."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
 from dermalens.cli.records import DatabaseUrl, DataFolder, Json, record, say
 
-app = typer.Typer(no_args_is_help=True, help="Check the append-only log of all changes to the record.")
+app = typer.Typer(no_args_is_help=True, help="Read and check the append-only log of all changes to the record.")
 
 
 @app.callback()
 def _audit() -> None:
-    """Check the append-only log of all changes to the record."""
+    """Read and check the append-only log of all changes to the record."""
+
+
+@app.command("list")
+def list_(
+    after: Annotated[int, typer.Option(min=0, metavar="NUMBER", help="Begin behind this entry.")] = 0,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many entries.")] = 100,
+    database_url: DatabaseUrl = None,
+    data_folder: DataFolder = None,
+    as_json: Json = False,
+) -> None:
+    """What was done when, for whom and to which id, the oldest first; never what a case contains."""
+    with record(database_url, data_folder) as records:
+        from dermalens.records import audit
+
+        found = audit.entries(records, after=after, limit=limit + 1)
+    shown = found[:limit]
+    if as_json:
+        typer.echo(json.dumps([asdict(entry) for entry in shown]))
+    for entry in () if as_json else shown:
+        typer.echo(f"{entry.sequence}  {entry.at}  {entry.owner}  {entry.action}  {entry.subject}  {entry.count}")
+    if len(found) > limit:
+        say(f"There are more: dermalens audit list --after {shown[-1].sequence}")
 
 
 @app.command()

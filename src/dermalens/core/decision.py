@@ -169,5 +169,9 @@ def _about_two_classes(top: str, probabilities: Mapping[str, float], is_below: b
 
 
 def describe(code: str) -> str:
-    """A class code with its clinical name, "nv (melanocytic naevus)"; the code alone for one not of HAM10000."""
+    """A class code with its clinical name; the code alone for one not of HAM10000.
+
+    >>> describe("nv"), describe("benign")
+    ('nv (melanocytic naevus)', 'benign')
+    """
     return f"{code} ({DIAGNOSES[code].name})" if code in DIAGNOSES else code

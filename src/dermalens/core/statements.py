@@ -44,10 +44,10 @@ NO_ANSWER: Final = (
 """Stands beside what an answer that abstains still holds."""
 
 
-def limits_for(classes: Iterable[str], *, has_gate: bool = False) -> list[str]:
-    """The limits of a bundle with `classes`; two classes have a sentence of their own in the place of the second."""
+def limits_for(classes: Iterable[str]) -> list[str]:
+    """The limits of a bundle without a gate; two classes have a sentence of their own in the place of the second."""
     limits = [LIMITS[0], _BINARY_LIMIT, *LIMITS[2:]] if is_binary(classes) else list(LIMITS)
-    return limits_at_gate(limits, has_gate=has_gate)
+    return limits_at_gate(limits, has_gate=False)
 
 
 def limits_at_gate(limits: Iterable[str], *, has_gate: bool) -> list[str]:

@@ -96,14 +96,14 @@ def _near_files(
     if not files:
         return best
     thumbs = np.stack([file.thumb for file in files])
-    for turns, mirrored in VIEWS:
+    for done, (turns, mirrored) in enumerate(VIEWS):
         turned = _view(thumbs, turns=turns, mirrored=mirrored)
         for first, second in _candidates(turned, thumbs):
             alike = _correlations(turned[first], thumbs[second])
             for i, j, value in zip(first, second, alike, strict=True):
                 if value >= LEAST_CORRELATION and value > best.get((i, j), (0.0, False))[0]:
                     best[i, j] = float(value), bool(turns or mirrored)
-        advance(steps // len(VIEWS))
+        advance(steps * (done + 1) // len(VIEWS) - steps * done // len(VIEWS))
     return best
 
 

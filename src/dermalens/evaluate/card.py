@@ -14,11 +14,12 @@ from dermalens.core.bundle import (
     Measured,
     OperatingPoint,
 )
+from dermalens.core.decision import describe
 from dermalens.core.statements import INTENDED_USE
 from dermalens.evaluate.card_report import Judged, report_sections
 from dermalens.evaluate.document import Block, Bullets, Document, Section, Table
 from dermalens.evaluate.document_markdown import to_markdown
-from dermalens.evaluate.report_names import CAUTION, FIGURE_WORDS, clinical_words, figure_words, show
+from dermalens.evaluate.report_names import CAUTION, FIGURE_WORDS, figure_words, show
 
 FIGURE_NAMES: Final = {
     name: FIGURE_WORDS[name]
@@ -92,7 +93,7 @@ def _figures(manifest: Manifest) -> tuple[Block, ...]:
     named = [name for name in FIGURE_NAMES if name in manifest.metrics]
     rows = [(figure_words(name), show(manifest.metrics[name]), str(manifest.metrics[name].n)) for name in named]
     rows += [
-        (f"Sensitivity, {clinical_words(code)}", show(manifest.metrics[key]), str(manifest.metrics[key].n))
+        (f"Sensitivity, {describe(code)}", show(manifest.metrics[key]), str(manifest.metrics[key].n))
         for code in manifest.classes
         if (key := f"sensitivity_{code}") in manifest.metrics
     ]
@@ -139,7 +140,7 @@ def _sets(manifest: Manifest) -> tuple[Block, ...]:
     if fitted is None:
         return ()
     rows = tuple(
-        (clinical_words(code), f"{threshold:.4f}", str(n))
+        (describe(code), f"{threshold:.4f}", str(n))
         for code, threshold, n in zip(manifest.classes, fitted.thresholds, fitted.n, strict=True)
     )
     words = f"Fitted so that {100 * fitted.coverage:g} % of the images of each class have that class in their set."

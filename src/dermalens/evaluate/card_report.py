@@ -10,10 +10,11 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from dermalens.core.bundle import Measured
+from dermalens.core.decision import describe
 from dermalens.core.errors import DataError
 from dermalens.evaluate.document import Block, Section, Table
 from dermalens.evaluate.report_json import read_report
-from dermalens.evaluate.report_names import clinical_words, figure_words, plain_words, short_words, show
+from dermalens.evaluate.report_names import figure_words, plain_words, short_words, show
 
 _OF_CLASS: Final = ("sensitivity", "specificity", "precision", "f1", "auc")
 _OF_POINT: Final = ("sensitivity", "specificity", "ppv", "npv")
@@ -113,8 +114,7 @@ def report_sections(judged: Judged) -> tuple[Section, ...]:
 
 def _classes(judged: Judged) -> tuple[Block, ...]:
     rows = tuple(
-        (clinical_words(code), *(show(figures[name]) for name in _OF_CLASS))
-        for code, figures in judged.per_class.items()
+        (describe(code), *(show(figures[name]) for name in _OF_CLASS)) for code, figures in judged.per_class.items()
     )
     words = f"On {judged.images_from}. {judged.seen}"
     return words, Table("Against the rest (95 % interval)", ("class", *map(figure_words, _OF_CLASS)), rows)

@@ -20,6 +20,7 @@ import matplotlib.style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from dermalens.core.bundle import Measured
 from dermalens.core.files import write_whole
 from dermalens.core.taxonomy import BINARY, CLASSES
 from dermalens.evaluate.document_style import COLOURS, variable
@@ -105,6 +106,14 @@ def grid(axes: Axes, axis: str = "both") -> None:
     """Thin lines behind the data; no marks at the numbers."""
     axes.grid(axis=axis, linewidth=0.7)  # type: ignore[arg-type]  # typed as a literal
     axes.tick_params(length=0)
+
+
+def show_interval(axes: Axes, place: float, figure: Measured, colour: str) -> None:
+    """A dot at the value on a line over its interval."""
+    if figure.low is not None and figure.high is not None:
+        axes.plot([figure.low, figure.high], [place, place], color=colour, linewidth=2.2, solid_capstyle="butt")
+    if figure.value is not None:
+        axes.plot([figure.value], [place], "o", color=colour, markersize=6)
 
 
 def save(drawn: Drawn, folder: Path) -> str:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 
-from dermalens.core.bundle import Measured
 from dermalens.evaluate.evaluation_types import (
     CalibrationFigures,
     Confidence,
@@ -15,7 +14,7 @@ from dermalens.evaluate.evaluation_types import (
     ReliabilityBin,
     RiskCoverage,
 )
-from dermalens.evaluate.figure_style import BAD, FAINT, GOOD, Drawn, colour_of, grid, new_figure
+from dermalens.evaluate.figure_style import BAD, FAINT, GOOD, Drawn, colour_of, grid, new_figure, show_interval
 from dermalens.evaluate.report_names import interval_words, value_words
 
 
@@ -124,7 +123,7 @@ def set_coverage(evaluation: Evaluation, found: ConformalJudged) -> Drawn:
     axes: Axes = figure.subplots()
     codes = tuple(found.per_class)
     for place, code in enumerate(codes):
-        _interval(axes, place, found.per_class[code].coverage, colour_of(code, evaluation.classes))
+        show_interval(axes, place, found.per_class[code].coverage, colour_of(code, evaluation.classes))
     axes.axvline(found.wanted, color=FAINT, linewidth=1.2, linestyle=(0, (2, 2)))
     axes.set_yticks(range(len(codes)), codes)
     axes.set_ylim(len(codes) - 0.4, -0.6)
@@ -134,11 +133,3 @@ def set_coverage(evaluation: Evaluation, found: ConformalJudged) -> Drawn:
     listed = ", ".join(f"{code} {value_words(found.per_class[code].coverage)}" for code in codes)
     alt = f"Coverage of the prediction sets by class, {found.wanted:g} wanted: {listed}."
     return Drawn("conformal_coverage", "Coverage of the prediction sets", alt, figure)
-
-
-def _interval(axes: Axes, place: float, figure: Measured, colour: str) -> None:
-    """A dot at the value on a line over its interval."""
-    if figure.low is not None and figure.high is not None:
-        axes.plot([figure.low, figure.high], [place, place], color=colour, linewidth=2.2, solid_capstyle="butt")
-    if figure.value is not None:
-        axes.plot([figure.value], [place], "o", color=colour, markersize=6)

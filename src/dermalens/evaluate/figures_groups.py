@@ -10,7 +10,7 @@ from matplotlib.patches import Rectangle
 
 from dermalens.core.bundle import Measured
 from dermalens.evaluate.faithfulness import Faithfulness
-from dermalens.evaluate.figure_style import BAD, FAINT, GOOD, Drawn, grid, new_figure
+from dermalens.evaluate.figure_style import BAD, FAINT, GOOD, Drawn, grid, new_figure, show_interval
 from dermalens.evaluate.report_names import interval_words, plain_words, value_words
 from dermalens.evaluate.robustness import Robustness
 from dermalens.evaluate.subgroups import Group, Subgroups
@@ -32,7 +32,7 @@ def _dimension(dimension: str, groups: Sequence[Group], least_images: int) -> Dr
     panels: Sequence[Axes] = figure.subplots(1, len(_SHOWN), sharey=True).tolist()
     for axes, (name, title) in zip(panels, _SHOWN.items(), strict=True):
         for place, group in enumerate(groups):
-            _interval(axes, place, group.figures[name], GOOD if group.images >= least_images else FAINT)
+            show_interval(axes, place, group.figures[name], GOOD if group.images >= least_images else FAINT)
         axes.set_title(title)
         _to_one(axes)
         grid(axes)
@@ -41,13 +41,6 @@ def _dimension(dimension: str, groups: Sequence[Group], least_images: int) -> Dr
     listed = "; ".join(f"{group.name} {value_words(group.figures['malignant_auc'])}" for group in groups)
     alt = f"Balanced accuracy and malignant AUC by {plain_words(dimension)}. Malignant AUC: {listed}."
     return Drawn(f"subgroups_{dimension}", f"By {plain_words(dimension)}", alt, figure)
-
-
-def _interval(axes: Axes, place: int, figure: Measured, colour: str) -> None:
-    if figure.low is not None and figure.high is not None:
-        axes.plot([figure.low, figure.high], [place, place], color=colour, linewidth=2.2, solid_capstyle="butt")
-    if figure.value is not None:
-        axes.plot([figure.value], [place], "o", color=colour, markersize=6)
 
 
 def _to_one(axes: Axes) -> None:
@@ -102,7 +95,7 @@ def faithfulness(found: Faithfulness) -> Drawn:
         ("insertion, random map", found.insertion_random, FAINT),
     )
     for place, (_, area, colour) in enumerate(lines):
-        _interval(axes, place, area, colour)
+        show_interval(axes, place, area, colour)
     axes.set_yticks(range(len(lines)), [words for words, _, _ in lines])
     axes.set_ylim(len(lines) - 0.4, -0.6)
     axes.set_xlim(0, 1)

@@ -19,6 +19,8 @@ from dermalens.transforms.rows import read_square
 
 BATCH = 8
 """Images a call; more brings nothing on a CPU."""
+WORKERS = 2
+"""One reads while the graph runs for the other."""
 
 
 def read_squares(rows: Sequence[Row], spec: PreprocessSpec) -> Squares:
@@ -26,9 +28,7 @@ def read_squares(rows: Sequence[Row], spec: PreprocessSpec) -> Squares:
     return np.stack([read_square(row, spec) for row in rows])
 
 
-def logits_of(
-    classifier: Classifier, rows: Sequence[Row], *, workers: int = 2, advance: Callable[[int], None] | None = None
-) -> Logits:
+def logits_of(classifier: Classifier, rows: Sequence[Row], *, advance: Callable[[int], None] | None = None) -> Logits:
     """Logits of `rows` before calibration, in their order; `advance` is told how many more images are done."""
 
     def ask(start: int) -> Logits:
@@ -36,7 +36,7 @@ def logits_of(
         return np.asarray(classifier.run(squares).logits, dtype=np.float64)
 
     parts: list[Logits] = []
-    with ThreadPoolExecutor(workers) as pool:
+    with ThreadPoolExecutor(WORKERS) as pool:
         for part in pool.map(ask, range(0, len(rows), BATCH)):
             parts.append(part)
             if advance:

@@ -91,15 +91,6 @@ def class_words(name: str) -> str:
     return "malignant" if name == "malignant_sum" else name
 
 
-def clinical_words(code: str) -> str:
-    """A class code with its clinical name.
-
-    >>> clinical_words("nv"), clinical_words("benign")
-    ('nv (melanocytic naevus)', 'benign')
-    """
-    return f"{code} ({DIAGNOSES[code].name})" if code in DIAGNOSES else code
-
-
 def value_words(figure: Measured, decimals: int = 3) -> str:
     """The value alone.
 

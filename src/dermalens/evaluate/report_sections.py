@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from dermalens.core.bundle import Measured
+from dermalens.core.decision import describe
 from dermalens.evaluate.document import Block, Picture, Section, Table
 from dermalens.evaluate.evaluation_types import ConformalJudged, Evaluation
-from dermalens.evaluate.report_names import CAUTION, clinical_words, figure_words, plain_words, show
+from dermalens.evaluate.report_names import CAUTION, figure_words, plain_words, show
 
 Pictures = Mapping[str, Picture]
 """Drawn figures by name."""
@@ -106,7 +107,7 @@ def _averages(evaluation: Evaluation) -> Table:
 def classes(evaluation: Evaluation, pictures: Pictures) -> Section:
     """Every class against the rest."""
     rows = tuple(
-        (clinical_words(code), str(evaluation.distribution[code].images), *(show(figures[name]) for name in _OF_CLASS))
+        (describe(code), str(evaluation.distribution[code].images), *(show(figures[name]) for name in _OF_CLASS))
         for code, figures in evaluation.per_class.items()
     )
     table = Table(
@@ -187,7 +188,7 @@ def prediction_sets(evaluation: Evaluation, pictures: Pictures) -> Section | Non
         return None
     rows = tuple(
         (
-            clinical_words(code) + (" (in every set)" if of_class.always else ""),
+            describe(code) + (" (in every set)" if of_class.always else ""),
             f"{of_class.threshold:.4f}",
             str(of_class.validation_images),
             show(of_class.coverage),

@@ -66,7 +66,6 @@ def judge_robustness(
     rows: Sequence[Row],
     options: RobustnessOptions | None = None,
     *,
-    workers: int = 2,
     advance: Callable[[int], None] | None = None,
 ) -> Robustness:
     """Judge a bundle on changed squares of `rows`; `advance` is told how many more squares are done, of `options.runs`.
@@ -77,7 +76,7 @@ def judge_robustness(
     asked = options or RobustnessOptions()
     asked.check()
     chosen = stratified(rows, classifier.manifest.classes, asked)
-    answers = answers_to_changes(classifier, chosen, asked, workers=workers, advance=advance)
+    answers = answers_to_changes(classifier, chosen, asked, advance=advance)
     return summarise(classifier, chosen, asked, answers)
 
 

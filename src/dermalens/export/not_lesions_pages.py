@@ -43,10 +43,10 @@ def as_canvas(picture: Image.Image) -> Canvas:
     return np.asarray(picture, dtype=np.float32)
 
 
-def box(random: Random, least: int = 15, most: int = 150) -> tuple[int, int, int, int]:
+def box(random: Random) -> tuple[int, int, int, int]:
     """Left, upper, right and lower of a rectangle somewhere on the page."""
     left, upper = (int(v) for v in random.integers(-10, SIDE - 10, 2))
-    width, height = (int(v) for v in random.integers(least, most, 2))
+    width, height = (int(v) for v in random.integers(15, 150, 2))
     return left, upper, left + width, upper + height
 
 

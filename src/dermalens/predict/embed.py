@@ -15,9 +15,11 @@ from dermalens.transforms.rows import read_square
 
 BATCH: Final = 8
 """Images a call; more brings nothing on a CPU."""
+WORKERS: Final = 2
+"""One reads while the graph runs for the other."""
 
 
-def embeddings_of(classifier: Classifier, rows: Sequence[Row], *, workers: int = 2) -> Iterator[Embedding]:
+def embeddings_of(classifier: Classifier, rows: Sequence[Row]) -> Iterator[Embedding]:
     """The embeddings of `rows` in their order, [m, D] with at most 8 images at a time.
 
     Raises:
@@ -29,5 +31,5 @@ def embeddings_of(classifier: Classifier, rows: Sequence[Row], *, workers: int =
         squares = np.stack([read_square(row, spec) for row in rows[start : start + BATCH]])
         return classifier.run(squares).embedding
 
-    with ThreadPoolExecutor(workers) as pool:
+    with ThreadPoolExecutor(WORKERS) as pool:
         yield from pool.map(ask, range(0, len(rows), BATCH))

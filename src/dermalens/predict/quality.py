@@ -10,9 +10,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-import numpy as np
-
-from dermalens.predict.quality_measures import Measures, measure
+from dermalens.predict.quality_measures import LUMINANCE_WEIGHTS, Measures, measure
 from dermalens.transforms.preprocess import SquarePixels
 
 LEAST_CONTRAST: Final = 2.0
@@ -51,9 +49,6 @@ LARGEST_INK_SHARE: Final = 0.3
 WHOLE_SHARE: Final = 0.95
 """From here on the colour is that of the light or of the thing itself, not marks on skin: the gate's question."""
 
-_LUMINANCE: Final = np.array([0.299, 0.587, 0.114], dtype=np.float32)
-"""Weights of R, G and B. ITU-R BT.601, as in JPEG."""
-
 
 @dataclass(frozen=True, slots=True)
 class Quality:
@@ -79,7 +74,7 @@ class Quality:
 
 def assess(square: SquarePixels, original_size: tuple[int, int]) -> Quality:
     """Judge the square that the model sees, and the width and height of the picture that it was cut from."""
-    side, contrast, measures = min(original_size), round(float((square @ _LUMINANCE).std()), 2), measure(square)
+    side, contrast, measures = min(original_size), round(float((square @ LUMINANCE_WEIGHTS).std()), 2), measure(square)
     light = tuple(_light(measures))
     detail = _even(contrast) or (() if light else _blur(contrast, measures))
     findings = (*_size(side), *light, *detail, *_cover(measures))

@@ -18,8 +18,8 @@ Planes = NDArray[np.float32]  # [3, 112, 112], R, G and B, 0..255
 Luminance = NDArray[np.float32]  # [112, 112], 0..255
 Shares = NDArray[np.bool_]  # [112, 112]
 
-_WEIGHTS: Final = np.array([0.299, 0.587, 0.114], dtype=np.float32)
-"""Luminance of R, G and B. ITU-R BT.601, as in JPEG."""
+LUMINANCE_WEIGHTS: Final = np.array([0.299, 0.587, 0.114], dtype=np.float32)
+"""Of R, G and B. ITU-R BT.601, as in JPEG."""
 
 DARK: Final = 8
 """Luminance at or below which nothing is left to see, of 255."""
@@ -74,7 +74,7 @@ class Measures:
 def measure(square: SquarePixels) -> Measures:
     """Measure a square [S, S, 3]."""
     planes = _reduced(square)
-    luminance: Luminance = np.tensordot(_WEIGHTS, planes, 1)
+    luminance: Luminance = np.tensordot(LUMINANCE_WEIGHTS, planes, 1)
     within = luminance[_CIRCLE]
     middle, bright = _middle_and_bright(within)
     figures = (

@@ -114,7 +114,7 @@ def _purge_jobs(records: Records, before: datetime) -> int:
     return len(rows)
 
 
-def _sweep_images(records: Records, latest: float, is_stopped: Callable[[], bool] = lambda: False) -> int:
+def _sweep_images(records: Records, latest: float, is_stopped: Callable[[], bool]) -> int:
     """One folder of two letters at a time; each orphan is looked up again in the writers' turn before it goes."""
     count = 0
     for letters, paths in _until(is_stopped, records.images.shards()):

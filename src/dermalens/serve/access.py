@@ -8,14 +8,13 @@ from typing import Annotated, Final
 
 from fastapi import Depends, Request, Response
 
+from dermalens.records.store import LOCAL as LOCAL_OWNER
 from dermalens.serve.origin import SAFE
 from dermalens.serve.problems import Refusal
 from dermalens.serve.running import Running, running_of
 
 SESSION_COOKIE: Final = "dermalens_session"
 LOOPBACK_NAMES: Final = frozenset({"localhost", "127.0.0.1", "[::1]", "::1"})
-LOCAL_OWNER: Final = "local"
-"""Owner of what is kept without keys; `records.store.LOCAL`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,10 +40,6 @@ class Readiness:
         if self._error is not None:
             raise self._error
 
-    def forget(self) -> None:
-        """Look anew at the next check."""
-        self._checked = -1e9
-
     @staticmethod
     async def _look(records: Records) -> RecordsError | None:
         from dermalens.records.errors import RecordsError

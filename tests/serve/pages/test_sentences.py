@@ -13,7 +13,7 @@ from dermalens.core.decision import RECOMMENDATIONS, decide
 from dermalens.core.errors import DermaLensError, ImageError
 from dermalens.core.image import decode
 from dermalens.core.square import Square, place_of
-from dermalens.core.statements import LIMITS, NO_ANSWER, limits_for
+from dermalens.core.statements import LIMITS, NO_ANSWER, limits_at_gate, limits_for
 from dermalens.core.taxonomy import BINARY, CLASSES, MALIGNANT
 from dermalens.predict import drawing, gate
 from dermalens.predict.quality import assess
@@ -91,7 +91,8 @@ def test_every_finding_of_quality_is_said_in_german():
 def test_gate_limits_notes_and_recommendations_are_said_in_german():
     notes = [image.NOTE_ANIMATION, image.NOTE_PAGES, image.NOTE_BAD_EXIF, colour.NOTE_16_BIT, colour.NOTE_ALPHA]
     fixed = [gate.FINDING, gate.ADVICE, drawing.NO_OUTLINE, NO_ANSWER, colour.NOTE_BAD_PROFILE, *notes]
-    limits = [*LIMITS, *limits_for(BINARY, has_gate=True), *limits_for(CLASSES, has_gate=True)]
+    gated = [limits_at_gate(limits_for(classes), has_gate=True) for classes in (BINARY, CLASSES)]
+    limits = [*LIMITS, *gated[0], *gated[1]]
     converted = f"The colours were converted from the profile {'Adobe RGB (1998)'!r} to sRGB."
     assert untranslated([*fixed, *limits, *RECOMMENDATIONS.values(), converted]) == []
     assert "Adobe RGB (1998)" in say(converted, GERMAN)

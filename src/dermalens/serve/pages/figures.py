@@ -71,14 +71,14 @@ def tables_of(manifest: Manifest, language: Language) -> tuple[FiguresTable, ...
     return tuple(table for table in tables if table.rows)
 
 
-def shown(found: Measured, language: Language, decimals: int = 3) -> str:
+def shown(found: Measured, language: Language) -> str:
     """A figure with its 95 % interval."""
     if found.value is None:
         return language.gettext("not defined")
-    value = language.number(found.value, decimals)
+    value = language.number(found.value, 3)
     if found.low is None or found.high is None:
         return value
-    low, high = language.number(found.low, decimals), language.number(found.high, decimals)
+    low, high = language.number(found.low, 3), language.number(found.high, 3)
     return language.gettext("{value} ({low} to {high})", value=value, low=low, high=high)
 
 
