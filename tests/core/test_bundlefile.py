@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from pathlib import Path
 
 import onnx
 import pytest
@@ -256,3 +257,30 @@ def test_a_graph_that_is_not_onnx_is_refused(folder):
     (folder / "model.onnx").write_bytes(b"hello")
     change(folder, lambda manifest: manifest["members"][0].update(sha256=hashlib.sha256(b"hello").hexdigest()))
     assert "not a" in refused(folder)
+
+
+def failing_rename(monkeypatch, *names):
+    rename = Path.rename
+
+    def fail(self, target):
+        if self.name in names:
+            raise OSError(5, "Input/output error")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", fail)
+
+
+def test_the_old_bundle_comes_back_where_the_new_one_cannot_take_its_place(folder, monkeypatch):
+    before = read_bundle(folder)
+    failing_rename(monkeypatch, "new")
+    with pytest.raises(BundleError, match="cannot be written"):
+        write_tiny_bundle(folder, version="2.0")
+    assert read_bundle(folder) == before
+    assert [entry.name for entry in folder.parent.iterdir()] == ["bundle"]
+
+
+def test_neither_bundle_is_removed_where_the_old_one_cannot_come_back(folder, monkeypatch):
+    failing_rename(monkeypatch, "new", "old")
+    with pytest.raises(BundleError):
+        write_tiny_bundle(folder, version="2.0")
+    assert len(list(folder.parent.rglob("bundle.json"))) == 2

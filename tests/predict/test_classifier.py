@@ -15,8 +15,10 @@ from dermalens.core.bundle import Calibration
 from dermalens.core.errors import BundleError, DermaLensError, ImageError
 from dermalens.core.spec import Background, PreprocessSpec
 from dermalens.core.square import Square, centre_of
+from dermalens.core.taxonomy import CLASSES
 from dermalens.predict import classifier as classifier_module
 from dermalens.predict.classifier import load
+from dermalens.predict.explain import explain
 from tests.tiny_bundle import COLOURS, SIDE, lesion, tiny_graph, write_equipped_bundle, write_tiny_bundle
 
 KEYS = [
@@ -299,3 +301,19 @@ def test_quality_and_measures_speak_of_the_photograph_not_of_what_was_cleaned(tm
     assert plain.outline == cleaned.outline
     assert plain.abcd == cleaned.abcd
     assert not np.array_equal(plain.embedding, cleaned.embedding)  # the model does see the cleaned square
+
+
+def test_the_smallest_side_is_judged_of_the_chosen_square_not_of_the_picture(tmp_path):
+    write_tiny_bundle(tmp_path / "bundle")
+    found = load(tmp_path / "bundle").predict(lesion("nv", (400, 300)), square=Square(50, 50, 120))
+    assert found.quality.source_side_pixels == 120
+
+
+@pytest.mark.parametrize("code", ["nv", "mel", "df"])
+def test_the_heat_map_is_that_of_the_class_that_it_is_named_after(tmp_path, code):
+    write_tiny_bundle(tmp_path / "bundle")
+    classifier = load(tmp_path / "bundle")
+    found = classifier.predict(lesion(code), heatmap=True).explanation
+    of_class = dict(zip(CLASSES, classifier.run(found.square[None]).heatmaps[0], strict=True))
+    heat = {other: explain(of_class[other], found.square, code=other).heat for other in CLASSES}
+    assert [other for other in CLASSES if np.array_equal(heat[other], found.heat)] == [code]

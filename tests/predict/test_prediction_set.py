@@ -35,3 +35,14 @@ def test_thresholds_for_other_classes_than_those_of_the_bundle_are_refused() -> 
     few = Conformal(coverage=0.9, thresholds=[0.5], n=[20])
     with pytest.raises(ValidationError, match="conformal needs 7 thresholds"):
         tiny_manifest({"model.onnx": tiny_graph()}, conformal=few)
+
+
+def test_a_stated_share_of_malignant_lesions_changes_no_set(tmp_path):
+    conformal = Conformal(coverage=0.9, thresholds=[0.01] * 7, n=[20] * 7)
+    write_tiny_bundle(tmp_path / "bundle", conformal=conformal, prevalence=0.2)
+    classifier = load(tmp_path / "bundle")
+    own = classifier.predict(lesion("mel"))
+    for share in (0.001, 0.9):
+        stated = classifier.predict(lesion("mel"), prevalence=share)
+        assert stated.probabilities != own.probabilities
+        assert stated.prediction_set == own.prediction_set

@@ -3,11 +3,13 @@ from __future__ import annotations
 import base64
 import io
 import time
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 from PIL import Image
+from sqlalchemy import update
 
 from dermalens.core.errors import ImageError
 from dermalens.records import audit, cases
@@ -15,6 +17,7 @@ from dermalens.records.case import last_day
 from dermalens.records.cases import Lesion, Patient, Wanted, keep
 from dermalens.records.errors import BadCursor, BadValue, NotKept, RecordsError
 from dermalens.records.feedback import add_feedback
+from dermalens.records.images import ImageStore
 from dermalens.records.tables import CaseRow
 from tests.records.made_case import OWNER, answer, drawn, files, new_case
 
@@ -317,3 +320,31 @@ def test_images_of_the_record_are_for_its_owner_only(on_sqlite):
     assert path.stat().st_mode & 0o077 == 0
     assert on_sqlite.images.folder.parent.stat().st_mode & 0o077 == 0
     assert all(file.stat().st_mode & 0o077 == 0 for file in on_sqlite.images.folder.parent.glob("test.sqlite3*"))
+
+
+def test_cases_of_one_instant_are_each_found_once_over_the_pages(records):
+    ids = {keep(records, OWNER, new_case()).id for _ in range(5)}
+    with records.writing() as session:
+        session.execute(update(CaseRow).values(created=datetime(2026, 1, 1, tzinfo=UTC)))
+    seen, after = [], None
+    while not seen or after:
+        page = cases.search(records, OWNER, Wanted(limit=2, after=after))
+        seen += [case.id for case in page.cases]
+        after = page.cursor
+    assert sorted(seen) == sorted(ids)
+
+
+def test_an_image_that_a_sweep_took_before_its_case_was_written_is_written_anew(on_sqlite):
+    class SweptOnce(ImageStore):
+        swept = False
+
+        def put(self, png):
+            sha256 = super().put(png)
+            if not SweptOnce.swept:
+                SweptOnce.swept = True
+                self.remove(sha256)
+            return sha256
+
+    images = SweptOnce(on_sqlite.images.folder, on_sqlite.images.temporary)
+    case = keep(replace(on_sqlite, images=images), OWNER, new_case())
+    assert cases.image_of(on_sqlite, OWNER, case.id).startswith(b"\x89PNG")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
+from sqlalchemy import text
 
 from dermalens.records import cases
 from dermalens.records.cases import Patient, keep
 from dermalens.records.feedback import add_feedback
 from dermalens.records.jobs import add_job, delete_job
+from dermalens.records.retention import purge, sweep
 from tests.records.made_case import OWNER, drawn, new_case
 
 TRACES = {
@@ -71,3 +75,19 @@ def test_nothing_of_a_deleted_job_is_left_in_any_file(on_sqlite):
     assert b"Erika" in bytes_of(on_sqlite)
     delete_job(on_sqlite, OWNER, job.id)
     assert b"Erika" not in bytes_of(on_sqlite)
+
+
+def test_nothing_of_a_purged_case_is_left_in_the_database(on_sqlite):
+    keep(on_sqlite, OWNER, new_case(note="The note of Erika"))
+    assert purge(on_sqlite, days=1, now=datetime.now(UTC) + timedelta(days=2)) == 1
+    assert b"The note of Erika" not in bytes_of(on_sqlite)
+
+
+def test_a_sweep_forgets_what_a_reader_kept_from_being_forgotten(on_sqlite):
+    case = keep(on_sqlite, OWNER, new_case(note="The note of Erika"))
+    with on_sqlite.engine.connect() as reader:
+        reader.execute(text("SELECT count(*) FROM cases")).all()
+        cases.delete(on_sqlite, OWNER, case.id)
+        assert b"The note of Erika" in bytes_of(on_sqlite)
+    sweep(on_sqlite)
+    assert b"The note of Erika" not in bytes_of(on_sqlite)

@@ -244,3 +244,17 @@ def test_what_asks_the_model_anew_counts_as_a_request(guarded):
     for path in (f"{case}?heatmap=1", f"{case}/report.pdf"):
         assert guarded.get(path, headers=pages).status_code == 404
     assert guarded.get(f"{case}/report.pdf", headers=pages).status_code == 429
+
+
+def test_a_key_that_is_none_is_refused_by_an_open_server_too(client):
+    assert client.get("/v1/model").status_code == 200
+    assert problem_of(client.get("/v1/model", headers={"X-API-Key": "dl_x_y"})) == (401, "unauthenticated")
+
+
+def test_a_revoked_key_is_not_taken_while_the_database_is_away(guarded, monkeypatch):
+    key, headers = key_of(guarded)
+    assert guarded.get("/v1/model", headers=headers).status_code == 200
+    revoke_key(guarded.app.state.service.records, key.id)
+    assert guarded.get("/v1/model", headers=headers).status_code == 401
+    monkeypatch.setattr("dermalens.records.keys.check_key", away)
+    assert problem_of(guarded.get("/v1/model", headers=headers)) == (503, "records-unavailable")
