@@ -550,3 +550,35 @@ def test_workers_are_spawned_where_there_is_no_server_to_fork_them(whole, bundle
     monkeypatch.setattr(forkserver._forkserver, "connect_to_new_process", lambda fds: refuse())
     score(bundle, images, tmp_path / "out", workers=2)
     assert shards(tmp_path / "out") == shards(whole)
+
+
+def test_a_run_may_have_just_so_many_errors_as_are_allowed_and_none_more(bundle, images, tmp_path):
+    folder = shutil.copytree(images, tmp_path / "in")
+    (folder / "zz.png").write_text("no image")
+    score(bundle, folder, tmp_path / "out")
+    errors = sum(bool(row["error"]) for row in rows_of(tmp_path / "out"))
+    assert errors > 1
+    score(bundle, folder, tmp_path / "just", max_errors=str(errors))
+    with pytest.raises(BatchError, match=f"Stopped: {errors} images"):
+        score(bundle, folder, tmp_path / "less", max_errors=str(errors - 1))
+
+
+def test_errors_of_finished_shards_count_before_another_one_is_written(bundle, images, tmp_path):
+    folder, out = shutil.copytree(images, tmp_path / "in"), tmp_path / "out"
+    for number in range(3):
+        (folder / f"00{number}.png").write_text("no image")
+    with pytest.raises(KeyboardInterrupt):
+        finish(ready(bundle, folder, str(out)), interrupted)
+    finished = sorted(path.name for path in out.glob("part-*"))
+    with pytest.raises(BatchError, match="Stopped: 3 images"):
+        score(bundle, folder, out, max_errors="2")
+    assert sorted(path.name for path in out.glob("part-*")) == finished != []
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_a_shard_with_fewer_rows_than_it_should_have_is_damaged(bundle, images, tmp_path, form):
+    score(bundle, images, tmp_path / "out", format=form)
+    short, whole = tmp_path / "out" / f"part-00007.{form}", tmp_path / "out" / f"part-00001.{form}"
+    whole.write_bytes(short.read_bytes())
+    with pytest.raises(BatchError, match=rf"part-00001.{form} is damaged"):
+        score(bundle, images, tmp_path / "out", format=form)

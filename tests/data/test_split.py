@@ -305,3 +305,17 @@ def test_extra_images_may_show_no_lesion_that_is_judged_on() -> None:
         check_apart([Row("b", "elsewhere.jpg", "nv", "L7")], known)
     with pytest.raises(DataError, match="L2"):
         check_apart([Row("e", "e.jpg", "nv", "L2")], known)
+
+
+def test_a_split_that_divides_a_lesion_is_not_written(rows: Rows, tmp_path: Path) -> None:
+    first, second, *others = split_rows(rows(3))
+    divided = [replace(first, part="train", lesion_id="L"), replace(second, part="test", lesion_id="L"), *others]
+    with pytest.raises(DataError, match="lesion_id"):
+        write_split(divided, tmp_path / "split.csv", seed=1)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_folds_do_not_matter_to_whether_images_are_extra(rows: Rows) -> None:
+    in_two_folds = [replace(row, part="train", fold=fold) for fold, row in enumerate(rows(1, ["nv"]))]
+    check_apart(in_two_folds, rows(1, ["mel"]))
+    check_apart(rows(1, ["mel"]), in_two_folds)

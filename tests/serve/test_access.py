@@ -178,6 +178,14 @@ def test_a_session_of_the_page_lasts_until_it_ends_or_its_key_does(guarded):
     assert problem_of(client.get("/v1/model")) == (401, "unauthenticated")
 
 
+def test_over_https_the_cookie_of_a_session_goes_over_nothing_else(guarded):
+    client = with_sign_in(guarded)
+    text = key_of(client)[1]["Authorization"].removeprefix("Bearer ")
+    for address, is_secure in ((str(client.base_url), False), (str(client.base_url.copy_with(scheme="https")), True)):
+        begun = client.post(f"{address}/test-sign-in", content=text)
+        assert ("Secure" in {part.strip() for part in begun.headers["set-cookie"].split(";")}) == is_secure
+
+
 def test_a_session_that_was_tampered_with_is_none(guarded):
     client = with_sign_in(guarded)
     _, headers = key_of(client)
