@@ -348,3 +348,17 @@ def test_an_image_that_a_sweep_took_before_its_case_was_written_is_written_anew(
     images = SweptOnce(on_sqlite.images.folder, on_sqlite.images.temporary)
     case = keep(replace(on_sqlite, images=images), OWNER, new_case())
     assert cases.image_of(on_sqlite, OWNER, case.id).startswith(b"\x89PNG")
+
+
+def test_a_wrong_age_sex_or_site_is_put_right_one_by_one_and_each_change_is_logged_once(records):
+    case_id = keep(records, OWNER, new_case(patient=Patient(54, "male", "back"))).id
+    assert cases.describe(records, OWNER, case_id, sex="female").patient == Patient(54, "female", "back")
+    assert cases.describe(records, OWNER, case_id, site=" left  heel ").patient == Patient(54, "female", "left heel")
+    assert cases.describe(records, OWNER, case_id, age_years=4.5).patient == Patient(4.5, "female", "left heel")
+    assert cases.describe(records, OWNER, case_id, age_years=None, site="").patient == Patient(None, "female", "")
+    cases.describe(records, OWNER, case_id, age_years=None, sex="female", site="")
+    assert [entry.action for entry in audit.entries(records)] == ["case.keep", *["case.patient"] * 4]
+    for wrong in ({"age_years": 131.0}, {"sex": "other"}, {"site": "x" * 201}):
+        with pytest.raises(BadValue):
+            cases.describe(records, OWNER, case_id, note="not kept", **wrong)
+    assert cases.find(records, OWNER, case_id).note != "not kept"

@@ -111,14 +111,19 @@ def describe(  # noqa: PLR0913  (three say where, three say what)
     note: str | None = None,
     lesion: str | None = None,
     taken_on: date | Literal[As.IT_IS] | None = As.IT_IS,
+    age_years: float | Literal[As.IT_IS] | None = As.IT_IS,
+    sex: str | None = None,
+    site: str | None = None,
 ) -> Case:
     """Change what is said of a case, all of it or nothing; what is not given or as before stays, and is not logged.
 
     The same name of a lesion is the same lesion, and the empty one takes the case off it. `taken_on` is the day on
-    which the picture was taken; None takes it back.
+    which the picture was taken; None takes it back, and an age. The answer was given without knowing of the patient,
+    and stays.
 
     Raises:
-        BadValue: the note or the name is too long, or the day is none on which the picture can have been taken.
+        BadValue: the note or the name is too long, the day is none on which the picture can have been taken, or the
+            patient's data are out of bounds.
         NotKept: as `find`.
         RecordsError: the database is away or the disk is full.
     """
@@ -131,12 +136,22 @@ def describe(  # noqa: PLR0913  (three say where, three say what)
             row.note = text
             audit.write(session, "case.note", owner, case_id)
         if name is not None and name != (row.lesion.name if row.lesion else ""):
-            before, row.lesion = row.lesion, _lesion(session, owner, name)
+            left, row.lesion = row.lesion, _lesion(session, owner, name)
             audit.write(session, "case.lesion", owner, case_id)
-            _drop_empty(session, before)
+            _drop_empty(session, left)
         if not isinstance(day, As) and day != row.taken_on:
             row.taken_on = day
             audit.write(session, "case.day", owner, case_id)
+        patient = tidy_patient(
+            Patient(
+                row.age_years if isinstance(age_years, As) else age_years,
+                row.sex if sex is None else sex,
+                row.site if site is None else site,
+            )
+        )
+        if patient != Patient(row.age_years, row.sex, row.site):
+            row.age_years, row.sex, row.site = patient.age_years, patient.sex, patient.site
+            audit.write(session, "case.patient", owner, case_id)
         return case_of(row)
 
 

@@ -101,7 +101,7 @@ def test_note_and_lesion_are_changed_by_their_forms(own, mel, keep):
     text = own.post(f"/cases/{case}/about", data={"lesion": "heel"}, headers=HTML).text
     assert "grown" in text
     assert ">heel</a>" in text
-    assert "Note, lesion and day are kept." in text
+    assert "What you changed is kept." in text
     text = own.post(f"/cases/{case}/about", data={"note": "", "lesion": "", "taken_on": ""}, headers=HTML).text
     assert "/lesions/" not in text
     assert "grown" not in text
@@ -144,7 +144,7 @@ def test_the_day_of_a_picture_is_stated_with_the_case_or_later_and_taken_back(ow
     assert "picture of Mar 4, 2021" in listed
     assert listed.count("picture of ") == 1
     text = own.post(f"/cases/{new}/about", data={"taken_on": "2020-01-31"}, headers=HTML).text
-    assert "Note, lesion and day are kept." in text
+    assert "What you changed is kept." in text
     assert 'value="2020-01-31"' in text
     assert order() == [new, old]
     own.post(f"/cases/{new}/about", data={"taken_on": ""}, headers=HTML)
@@ -492,3 +492,33 @@ def test_a_form_about_a_case_without_a_text_is_refused_and_changes_nothing(own, 
 def test_the_age_of_an_infant_is_not_rounded_away(own, mel, keep, typed, shown):
     case = keep(own, mel, age_years=typed)
     assert f"<dt>Age in years</dt><dd>{shown}</dd>" in own.get(f"/cases/{case}", headers=HTML).text
+
+
+def test_a_wrong_age_sex_or_site_is_put_right_on_the_page_of_the_case(own, mel, keep):
+    case = keep(own, mel, age_years="54", sex="male", site="back")
+    assert '<option value="male" selected>' in own.get(f"/cases/{case}", headers=HTML).text
+    text = own.post(
+        f"/cases/{case}/about", data={"age_years": "45,5", "sex": "female", "site": "face"}, headers=HTML
+    ).text
+    assert "What you changed is kept." in text
+    assert 'name="age_years" autocomplete="off" maxlength="10" value="45.5"' in text
+    assert "<dd>female</dd>" in text
+    assert "<dd>face</dd>" in text
+    for wrong, why in (
+        ({"age_years": "old"}, "“old” is not a number."),
+        ({"age_years": "200"}, "The age is 200 years"),
+    ):
+        refused = own.post(f"/cases/{case}/about", data=wrong, headers=HTML)
+        assert refused.status_code == 422
+        assert why in refused.text
+    assert (
+        '<option value="flank" selected>' in own.post(f"/cases/{case}/about", data={"site": "flank"}, headers=HTML).text
+    )
+
+
+def test_a_histology_that_was_wrong_is_shown_as_replaced_by_the_next(own, mel, keep):
+    case = keep(own, mel)
+    for kind, label in (("histology", "mel"), ("other", "bkl"), ("histology", "nv")):
+        text = own.post(f"/cases/{case}/feedback", data={"kind": kind, "label": label}, headers=HTML).text
+    listed = text.split('class="feedback-list"')[1].split("</ul>")[0].split("<li>")[1:]
+    assert ["replaced by a later one" in one for one in listed] == [True, False, False]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from dermalens.records.errors import BadValue
 from dermalens.serve.answering import Order
 from dermalens.serve.pages.days import read_day
 from dermalens.serve.pages.i18n import N_, Language
+from dermalens.serve.pages.numbers import read_number
 from dermalens.serve.problems import Refusal
 from dermalens.serve.running import running_of
 from dermalens.serve.upload import Form
@@ -113,20 +113,10 @@ def _day(fields: dict[str, str], language: Language) -> date | None:
 
 
 def _number(fields: dict[str, str], name: str, language: Language) -> float | None:
-    """A number as people write it, with a point or a comma."""
-    text = fields.get(name, "").strip()
-    if not text:
-        return None
     try:
-        value = float(text.replace(",", ".").removesuffix("%"))
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        words = language.gettext(
-            "“{text}” is not a number. Write one such as 3 or leave the field empty.", text=text[:40]
-        )
-        raise Refusal("invalid", words, is_translated=True)
-    return value
+        return read_number(fields.get(name, ""), language)
+    except BadValue as error:
+        raise Refusal("invalid", str(error), is_translated=True) from error
 
 
 def _prevalence(fields: dict[str, str], language: Language) -> float | None:

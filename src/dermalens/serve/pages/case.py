@@ -21,16 +21,17 @@ from dermalens.records.texts import MAX_LINE, MAX_TEXT
 from dermalens.serve.access import Caller, Reads
 from dermalens.serve.api.answers import case_content
 from dermalens.serve.pages.answer_view import view_of
-from dermalens.serve.pages.case_view import case_view, facts_of, feedback_of, frame_of, square_of
+from dermalens.serve.pages.case_view import age_words, case_view, facts_of, feedback_of, frame_of, square_of
 from dermalens.serve.pages.days import read_day, today
 from dermalens.serve.pages.explanation import can_explain, layers_anew, report_of
 from dermalens.serve.pages.history import label_choices
 from dermalens.serve.pages.i18n import N_
 from dermalens.serve.pages.layers import Layers
+from dermalens.serve.pages.numbers import read_number
 from dermalens.serve.pages.problems import ProblemView, problem_view
 from dermalens.serve.pages.rendering import language_for, page
 from dermalens.serve.pages.sentences import say
-from dermalens.serve.pages.words import FEEDBACK_KINDS
+from dermalens.serve.pages.words import FEEDBACK_KINDS, SEXES, site_choices
 from dermalens.serve.problems import Refusal
 from dermalens.serve.running import running_of
 from dermalens.serve.turns import in_turn
@@ -38,12 +39,12 @@ from dermalens.serve.turns import in_turn
 router = APIRouter(include_in_schema=False)
 
 DONE: Final = {
-    "about": N_("Note, lesion and day are kept."),
+    "about": N_("What you changed is kept."),
     "feedback": N_("Thank you. The feedback is kept with the case."),
 }
 """What the page says after a form, by the form's name."""
 
-ABOUT: Final = ("note", "lesion", "taken_on")
+ABOUT: Final = ("note", "lesion", "taken_on", "age_years", "sex", "site")
 """The fields of the form that changes what is said of a case."""
 
 NOTHING_SAID: Final = {"kind": "agree", "label": "", "comment": ""}
@@ -118,15 +119,15 @@ async def case_again(_: Reads, case_id: str) -> Response:
 
 @router.post("/cases/{case_id}/about")
 async def change_about(request: Request, caller: Reads, case_id: str) -> Response:
-    """Put note, name of the lesion and day of the picture in the place of those before; an empty field takes it off."""
+    """Put what was sent of a case in the place of what stood there; an empty field takes it off."""
     records, language = running_of(request).needed_records, language_for(request)
     typed = await _about(request)
 
     def change() -> Case:
+        texts = {name: typed.get(name) for name in ("note", "lesion", "sex", "site")}
         day = read_day(typed["taken_on"], language) if "taken_on" in typed else As.IT_IS
-        return describe(
-            records, caller.owner, case_id, note=typed.get("note"), lesion=typed.get("lesion"), taken_on=day
-        )
+        age = read_number(typed["age_years"], language) if "age_years" in typed else As.IT_IS
+        return describe(records, caller.owner, case_id, **texts, taken_on=day, age_years=age)
 
     return await _changed(request, caller, change, "about", typed)
 
@@ -221,9 +222,14 @@ async def _shown(
             "note": case.note,
             "lesion": case.lesion,
             "taken_on": case.taken_on.isoformat() if case.taken_on else "",
+            "age_years": age_words(case.patient.age_years, language),
+            "sex": case.patient.sex,
+            "site": case.patient.site,
             **NOTHING_SAID,
             **(refused.typed if refused else {}),
         },
+        "sexes": [(code, language.gettext(words)) for code, words in SEXES],
+        "sites": site_choices(language, case.patient.site),
         "today": today(),
         "most_text": MAX_TEXT,
         "most_line": MAX_LINE,

@@ -9,6 +9,7 @@ from typing import Final
 
 from dermalens.core.square import centre_of
 from dermalens.records.cases import Case
+from dermalens.records.feedback import Feedback
 from dermalens.records.images import picture_of
 from dermalens.serve.pages.i18n import Language
 from dermalens.serve.pages.words import DECISIONS, FEEDBACK_KINDS, SEXES, SITES, clinical_name
@@ -84,7 +85,7 @@ def facts_of(case: Case, language: Language) -> list[tuple[str, str]]:
     _, patient = language.gettext, case.patient
     facts = []
     if patient.age_years is not None:
-        facts.append((_("Age in years"), language.number(patient.age_years, _decimals_of(patient.age_years))))
+        facts.append((_("Age in years"), age_words(patient.age_years, language)))
     if patient.sex != "unknown":
         facts.append((_("Sex"), _(dict(SEXES).get(patient.sex, patient.sex))))
     if patient.site:
@@ -94,26 +95,29 @@ def facts_of(case: Case, language: Language) -> list[tuple[str, str]]:
     return [*facts, (_("Consent"), case.consent)] if case.consent else facts
 
 
-def _decimals_of(age_years: float) -> int:
-    """As many as the age has, to the day: an infant's is no whole number."""
-    return len(f"{age_years:.{AGE_DECIMALS}f}".rstrip("0").partition(".")[2])
+def age_words(age_years: float | None, language: Language) -> str:
+    """With as many decimals as it has, to the day, as an infant's is no whole number; nothing where it is not known."""
+    if age_years is None:
+        return ""
+    return language.number(age_years, len(f"{age_years:.{AGE_DECIMALS}f}".rstrip("0").partition(".")[2]))
 
 
 def feedback_of(case: Case, language: Language) -> list[FeedbackView]:
-    """What was said of the case, in the order in which it was said."""
-    kinds = dict(FEEDBACK_KINDS)
+    """What was said of the case, in the order in which it was said; of several histologies the last one counts."""
+    last = max((place for place, one in enumerate(case.feedback) if one.kind == "histology"), default=-1)
     return [
-        FeedbackView(
-            ": ".join(
-                part
-                for part in (language.gettext(kinds[one.kind]), clinical_name(one.label, language) if one.label else "")
-                if part
-            ),
-            one.comment,
-            language.moment(one.created),
-        )
-        for one in case.feedback
+        _said(one, language, is_replaced=one.kind == "histology" and place != last)
+        for place, one in enumerate(case.feedback)
     ]
+
+
+def _said(one: Feedback, language: Language, *, is_replaced: bool) -> FeedbackView:
+    words = language.gettext(dict(FEEDBACK_KINDS)[one.kind])
+    if one.label:
+        words = f"{words}: {clinical_name(one.label, language)}"
+    if is_replaced:
+        words = language.gettext("{words} (replaced by a later one)", words=words)
+    return FeedbackView(words, one.comment, language.moment(one.created))
 
 
 def frame_of(case: Case, png: bytes) -> Frame:

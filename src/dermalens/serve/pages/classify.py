@@ -37,7 +37,7 @@ from dermalens.serve.pages.layers import layers_of
 from dermalens.serve.pages.problems import ProblemView, give_back
 from dermalens.serve.pages.rendering import is_fragment, language_for, page
 from dermalens.serve.pages.sentences import say
-from dermalens.serve.pages.words import SEXES, SITES, capital
+from dermalens.serve.pages.words import SEXES, site_choices
 from dermalens.serve.repeats import id_of
 from dermalens.serve.running import running_of
 from dermalens.serve.turns import keep_in_turn
@@ -73,7 +73,7 @@ async def _form(
         typed=dict.fromkeys(TYPED, "") | dict(typed),
         points=own_points(service.classifier, language),
         sexes=[(code, language.gettext(words)) for code, words in SEXES],
-        sites=[(code, capital(language.gettext(words))) for code, words in SITES.items()],
+        sites=site_choices(language),
         has_outline=service.classifier.outline is not None,
         has_prevalence=manifest.prevalence is not None,
         base_prevalence=manifest.prevalence,

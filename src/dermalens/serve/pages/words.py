@@ -99,6 +99,12 @@ def about(code: str, language: Language) -> str:
     return language.gettext(BINARY_ABOUT[code]) if code in BINARY else ""
 
 
+def site_choices(language: Language, own: str = "") -> list[tuple[str, str]]:
+    """The sites to choose from, and one that a case has from elsewhere."""
+    known = [(code, capital(language.gettext(words))) for code, words in SITES.items()]
+    return known if own in ("", *SITES) else [*known, (own, own)]
+
+
 def capital(text: str) -> str:
     """The text with a capital at its beginning.
 
