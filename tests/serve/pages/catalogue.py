@@ -41,7 +41,7 @@ def _of_the_core() -> Iterator[str]:
     yield from (statements.INTENDED_USE, statements.NO_ANSWER, drawing.NO_OUTLINE, gate.FINDING, gate.ADVICE)
     for classes in (("benign", "malignant"), tuple(DIAGNOSES)):
         for has_gate in (True, False):
-            yield from statements.limits_for(classes, has_gate=has_gate)
+            yield from statements.limits_at_gate(statements.limits_for(classes), has_gate=has_gate)
     manifest = read_bundle(DEFAULT_BUNDLE).manifest
     yield from (manifest.intended_use, *manifest.limits)
     yield from (image.NOTE_ANIMATION, image.NOTE_PAGES, image.NOTE_BAD_EXIF)
