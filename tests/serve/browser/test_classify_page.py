@@ -136,13 +136,22 @@ def test_an_answer_that_comes_late_is_not_shown_for_another_image(watched: Watch
     assert page.locator("#form-error").is_hidden()
 
 
-def test_a_session_that_has_ended_leads_to_the_sign_in_page(watched: Watched):
+def test_a_session_that_has_ended_costs_neither_the_image_nor_what_was_typed(watched: Watched):
     page = watched.open("/")
     choose(page)
+    page.locator("#keep").check()
+    page.locator(".keep-more summary").click()
+    page.locator("#note").fill("typed before")
     page.route("**/answer", lambda route: route.fulfill(status=303, headers={"Location": "/sign-in?next=/"}), times=1)
     page.locator("#send").click()
-    page.wait_for_url("**/sign-in?next=/")
-    expect(page.locator("input[name=key]")).to_be_visible()
+    expect(page.locator("#form-error")).to_contain_text("Your session has ended, and nothing was judged or kept.")
+    with page.expect_popup() as opened:
+        page.locator("#form-error a").click()
+    expect(opened.value.locator("input[name=key]")).to_be_visible()
+    opened.value.close()
+    expect(page.locator("#note")).to_have_value("typed before")
+    page.locator("#send").click()
+    expect(page.locator("article.answer")).to_be_visible()
 
 
 def test_heat_map_and_outline_are_layers_with_a_slider(watched: Watched):

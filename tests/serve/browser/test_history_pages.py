@@ -50,6 +50,23 @@ def test_what_was_typed_into_one_form_is_there_after_another_was_sent(watched: W
     expect(page.locator("#comment")).to_have_value("")
 
 
+def test_what_was_sent_after_a_session_had_ended_is_there_when_the_case_is_opened_again(watched: Watched):
+    path = keep(watched, MOLE, lesion="", note="before")
+    page = watched.open(path)
+    page.locator("#note").fill("sent too late")
+    ended = {"status": 303, "headers": {"Location": f"/sign-in?next={path}"}}
+    page.route("**/about", lambda route: route.fulfill(**ended), times=1)
+    page.get_by_role("button", name="Keep changes").click()
+    expect(page.locator("input[name=key]")).to_be_visible()
+    page = watched.open(path)
+    expect(page.locator("#note")).to_have_value("sent too late")
+    page.get_by_role("button", name="Keep changes").click()
+    expect(page.locator(".notice.good")).to_contain_text("is kept")
+    page.locator("#note").fill("another")
+    page.reload()
+    expect(page.locator("#note")).to_have_value("sent too late")
+
+
 def test_nothing_is_kept_unless_it_is_asked_for(watched: Watched):
     page = watched.open("/history")
     before = rows(page)

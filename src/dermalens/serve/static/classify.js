@@ -59,6 +59,13 @@ if (form) {
     find("form-error").hidden = !text;
   };
 
+  // The form stays as it is, with its image; the session is of all tabs.
+  const askToSignIn = (address) => {
+    complain(`${words.textEnded} `);
+    const link = Object.assign(document.createElement("a"), { href: address, target: "_blank", textContent: words.textSignIn });
+    find("form-error").append(link);
+  };
+
   const beginAnew = () => {
     const isForgotten = isAnswered && isPatientNamed(form);
     if (isForgotten) forgetPatient(form);
@@ -189,7 +196,7 @@ if (form) {
     const canvas = sharp();
     try {
       const response = await ask(body(), signal);
-      if (response.redirected && new URL(response.url).pathname !== "/answer") return location.assign(response.url);
+      if (response.redirected && new URL(response.url).pathname !== "/answer") return askToSignIn(response.url);
       // What stands between browser and server may say something of its own, as problem details.
       if (!response.headers.get("content-type")?.startsWith("text/html")) return complain((await response.json()).detail);
       const html = await response.text();
