@@ -62,6 +62,7 @@ COMMANDS = (
     "records status",
     "records purge",
     "records sweep",
+    "records backup",
     "keys",
     "keys create",
     "keys list",

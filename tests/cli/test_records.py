@@ -12,7 +12,7 @@ from dermalens.records.cases import keep
 from dermalens.records.place import default_url
 from dermalens.records.schema import downgrade
 from dermalens.records.store import opened
-from tests.records.made_case import OWNER, new_case
+from tests.records.made_case import OWNER, drawn, new_case
 
 
 @pytest.fixture
@@ -70,7 +70,9 @@ def test_the_place_comes_from_the_environment(kept, tmp_path):
     assert json.loads(found.stdout) == {"schema": "0001", "needed": "0003"}
 
 
-@pytest.mark.parametrize("words", [("status",), ("purge", "--days", "1"), ("sweep",), ("downgrade", "--to", "0001")])
+@pytest.mark.parametrize(
+    "words", [("status",), ("purge", "--days", "1"), ("sweep",), ("downgrade", "--to", "0001"), ("backup", "x")]
+)
 def test_at_a_place_without_a_record_none_is_made(tmp_path, words):
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty" / "records.sqlite").touch()
@@ -96,6 +98,31 @@ def test_of_a_database_without_a_record_status_says_none(tmp_path):
     assert shown.stdout.splitlines()[0] == "schema          none"
     assert json.loads(run(tmp_path, "status", "--json").stdout)["schema"] is None
     assert "There is no record at" in str(run(tmp_path, "sweep").exception)
+
+
+def test_a_backup_is_whole_and_may_be_made_before_an_upgrade(kept, tmp_path):
+    run(kept, "downgrade", "--to", "0001")
+    copy = tmp_path / "copy" / "records.sqlite"
+    copy.parent.mkdir()
+    made = run(kept, "backup", str(copy))
+    assert made.stdout == f"{copy}\n"
+    assert "copy the data folder now" in made.stderr
+    assert run(copy.parent, "upgrade").exit_code == 0
+    assert json.loads(run(copy.parent, "status", "--json").stdout)["cases"] == 1
+    assert "is there already" in str(run(kept, "backup", str(copy)).exception)
+
+
+def test_status_and_sweep_say_that_the_database_is_older_than_the_folder(kept):
+    assert run(kept, "backup", str(kept / "copy")).exit_code == 0
+    assert "older" not in run(kept, "status").stderr
+    with opened(default_url(kept), kept) as records:
+        keep(records, OWNER, new_case(image=drawn("nv")))
+    (kept / "copy").replace(kept / "records.sqlite")
+    shown = run(kept, "status", "--json")
+    assert (shown.exit_code, json.loads(shown.stdout)["cases"]) == (0, 1)
+    assert "is older than the data folder" in shown.stderr
+    assert "is older than the data folder" in str(run(kept, "sweep", "--age-seconds", "0").exception)
+    assert json.loads(run(kept, "status", "--json").stdout)["images"] == 2
 
 
 @pytest.mark.parametrize("words", [("purge", "--days", "1"), ("sweep",)])

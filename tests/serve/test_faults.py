@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import os
 import resource
 import sqlite3
 import time
@@ -97,6 +98,23 @@ def test_with_a_full_disk_images_are_answered_and_nothing_is_kept_until_there_is
     (disk / "filler").unlink()
     eventually(lambda: client.get("/readyz").status_code == 200)
     assert client.post(PATH, files={"image": mel}, data=KEEP).json()["id"]
+
+
+def test_a_server_with_a_restored_older_database_answers_says_so_and_deletes_no_image(tmp_path, client_with, mel, log):
+    folder = tmp_path / "data"
+    client = client_with()
+    eventually(lambda: "tidied" in log.getvalue())
+    client.post(PATH, files={"image": mel}, data=KEEP)
+    (tmp_path / "copy").write_bytes((folder / "records.sqlite").read_bytes())  # without its -wal
+    images = set(folder.glob("images/*/*.png"))
+    for image in images:
+        os.utime(image, (0, 0))
+    again = client_with(database_url=f"sqlite:///{tmp_path / 'copy'}", data_folder=folder)
+    eventually(lambda: "older than the data folder" in log.getvalue())
+    assert again.get(PATH).json()["items"] == []
+    assert again.post(PATH, files={"image": mel}).status_code == 200
+    assert again.get("/readyz").status_code == 200
+    assert set(folder.glob("images/*/*.png")) == images != set()
 
 
 @pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="only Linux changes the limits of another process")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from dermalens.cli.extras import needing
+from dermalens.core.files import printable
 from dermalens.records.bounds import MOST_DAYS
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def say(line: str) -> None:
 
 @app.command()
 def upgrade(database_url: DatabaseUrl = None, data_folder: DataFolder = None) -> None:
-    """Bring the database to the schema of this DermaLens; make a copy of it before."""
+    """Bring the database to the schema of this DermaLens; make a copy of it before (dermalens records backup)."""
     with record(database_url, data_folder, "new or existing, of any schema") as records:
         from dermalens.records.schema import read_schema, require_newest
         from dermalens.records.store import make_folders
@@ -108,14 +109,44 @@ def status(database_url: DatabaseUrl = None, data_folder: DataFolder = None, as_
 
         schema = read_schema(records.engine)
         kept = tally(records) if schema.current == schema.needed else None
+        hint = (
+            _why_nothing_is_swept(records) if kept else "Not at the schema of this DermaLens: dermalens records upgrade"
+        )
     found = {"schema": schema.current, "needed": schema.needed, **(kept or {})}
     if as_json:
         typer.echo(json.dumps(found))
     else:
         shown = found | {"schema": schema.current or "none"}
         typer.echo("\n".join(f"{name.replace('_', ' '):<16}{value}" for name, value in shown.items()))
-    if kept is None:
-        say("Not at the schema of this DermaLens: dermalens records upgrade")
+    if hint:
+        say(hint)
+
+
+def _why_nothing_is_swept(records: Records) -> str:
+    """Empty where the database is not older than the data folder."""
+    from dermalens.records.errors import RecordsError
+    from dermalens.records.newest import refuse_newer_folder
+
+    try:
+        refuse_newer_folder(records)
+    except RecordsError as error:
+        return str(error)
+    return ""
+
+
+@app.command()
+def backup(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The copy, a new file.")],
+    database_url: DatabaseUrl = None,
+    data_folder: DataFolder = None,
+) -> None:
+    """Copy an SQLite database whole while servers use it; copy the data folder, with the images, after it."""
+    with record(database_url, data_folder, "existing, of any schema") as records:
+        from dermalens.records import backup as copying
+
+        copying.backup(records, file)
+    typer.echo(printable(str(file)))
+    say("The images are not in it: copy the data folder now, without its records.sqlite.")
 
 
 @app.command()

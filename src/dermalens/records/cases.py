@@ -21,6 +21,7 @@ from dermalens.records.errors import BadCursor as BadCursor  # noqa: PLC0414
 from dermalens.records.errors import BadValue, NotKept
 from dermalens.records.ids import given_or_new, is_id
 from dermalens.records.images import only_pixels
+from dermalens.records.newest import note_newest
 from dermalens.records.query import Found as Found  # noqa: PLC0414
 from dermalens.records.query import Wanted as Wanted  # noqa: PLC0414
 from dermalens.records.query import cursor_at, select_cases
@@ -47,17 +48,24 @@ def keep(records: Records, owner: str, new: NewCase, *, case_id: str | None = No
     name = tidy_line(new.lesion, "name of the lesion")
     png = only_pixels(new.image) if png is None else png
     row.image_sha256 = records.images.put(png)
+    case = _put_down(records, row, name, png)
+    note_newest(records)
+    return case
+
+
+def _put_down(records: Records, row: CaseRow, lesion: str, png: bytes) -> Case:
+    """The case of the row, or that of the same id that is there."""
     with records.writing() as session:
         known = session.get(CaseRow, row.id)
         if known is not None:
-            if known.owner != owner:
+            if known.owner != row.owner:
                 raise BadValue("The id of the case is taken. Leave it out.")
             return case_of(known)
         if not records.images.has(row.image_sha256):
             records.images.put(png)
-        row.lesion = _lesion(session, owner, name)
+        row.lesion = _lesion(session, row.owner, lesion)
         session.add(row)
-        audit.write(session, "case.keep", owner, row.id)
+        audit.write(session, "case.keep", row.owner, row.id)
         return case_of(row)
 
 

@@ -14,6 +14,7 @@ from dermalens.records.database import forget_deleted
 from dermalens.records.durable import remove_durably, write_durably
 from dermalens.records.errors import BadValue, NotKept, told
 from dermalens.records.ids import given_or_new, is_id
+from dermalens.records.newest import note_newest
 from dermalens.records.own import refuse_wrong_folder
 from dermalens.records.store import Records, spool_path
 from dermalens.records.tables import JobItemRow, JobRow
@@ -81,6 +82,7 @@ def add_job(
         if not is_committed and not is_named:  # those of a named one may be images of the job there is
             _unspool(records, job_id, range(len(images)))
     _unspool(records, job_id, [item.number for item in job.items if item.state != "waiting"])
+    note_newest(records)
     return job
 
 

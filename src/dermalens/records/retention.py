@@ -16,6 +16,7 @@ from dermalens.records.bounds import MOST_DAYS
 from dermalens.records.cases import release_image, remove_row
 from dermalens.records.database import forget_deleted
 from dermalens.records.errors import BadValue, told
+from dermalens.records.newest import note_newest, refuse_newer_folder
 from dermalens.records.own import refuse_wrong_folder, require_own_folder
 from dermalens.records.store import Records, spool_path
 from dermalens.records.tables import CaseRow, JobItemRow, JobRow
@@ -77,9 +78,12 @@ def sweep(
     Where `is_stopped` says so the rest stays for the next round.
 
     Raises:
-        RecordsError: the database is away, the folder may not be written, or it belongs to another database.
+        RecordsError: the database is away, the folder may not be written, it belongs to another database, or it was
+            used with a newer one.
     """
     require_own_folder(records)
+    refuse_newer_folder(records)
+    note_newest(records)
     latest = (now or datetime.now(UTC)).timestamp() - age_seconds
     with told():
         temporary = [path for path in records.images.temporary.iterdir() if _is_older(path, latest)]
