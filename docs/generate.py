@@ -67,6 +67,7 @@ COMMANDS = (
     "keys create",
     "keys list",
     "keys revoke",
+    "keys renew",
     "audit",
     "audit verify",
     "demo",

@@ -41,6 +41,21 @@ def test_a_revoked_key_is_listed_as_such_and_opens_no_more(tmp_path):
         assert check_key(records, text) is None
 
 
+def test_a_revoked_key_is_renewed_and_its_new_text_is_printed_once(tmp_path):
+    old = run(tmp_path, "create", "--name", "Ward 3").stdout.strip()
+    key_id = old.split("_")[1]
+    run(tmp_path, "revoke", key_id)
+    renewed = run(tmp_path, "renew", key_id)
+    new = renewed.stdout.strip()
+    assert new not in renewed.stderr
+    assert f"dermalens keys revoke {key_id}" in renewed.stderr
+    with opened(default_url(tmp_path), tmp_path) as records:
+        assert check_key(records, new).id == key_id
+        assert check_key(records, old) is None
+    assert "valid" in run(tmp_path, "list").stdout
+    assert "There is no key" in str(run(tmp_path, "renew", "0123").exception)
+
+
 def test_an_older_name_with_control_characters_is_listed_with_escapes(tmp_path):
     run(tmp_path, "create", "--name", "Ward")
     with opened(default_url(tmp_path), tmp_path) as records, records.writing() as session:
@@ -57,7 +72,7 @@ def test_mistakes_are_told_in_one_line(tmp_path):
     assert "dermalens keys create" in run(tmp_path, "list").stderr
 
 
-@pytest.mark.parametrize("words", [("list",), ("revoke", "0123")])
+@pytest.mark.parametrize("words", [("list",), ("revoke", "0123"), ("renew", "0123")])
 def test_at_a_place_without_a_record_none_is_made(tmp_path, words):
     error = run(tmp_path / "none", *words).exception
     assert isinstance(error, DermaLensError)

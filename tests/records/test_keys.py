@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import text
 
+from dermalens.records import audit
 from dermalens.records.errors import BadValue, NotKept
-from dermalens.records.keys import check_key, create_key, find_key, keys, revoke_key
+from dermalens.records.keys import check_key, create_key, find_key, keys, renew_key, revoke_key
 
 
 def test_a_key_opens_until_it_is_revoked(records):
@@ -16,6 +19,27 @@ def test_a_key_opens_until_it_is_revoked(records):
     revoke_key(records, key.id)
     assert check_key(records, secret) is None
     assert find_key(records, key.id).revoked is not None
+
+
+@pytest.mark.parametrize("is_revoked", [False, True])
+def test_a_renewed_key_has_another_text_and_is_otherwise_the_same(records, is_revoked):
+    key, old = create_key(records, name="Ward 3", scopes=["records"], rate_per_minute=30)
+    if is_revoked:
+        revoke_key(records, key.id)
+    renewed, new = renew_key(records, key.id)
+    assert replace(renewed, fingerprint=key.fingerprint) == key != renewed
+    assert check_key(records, new) == renewed == find_key(records, key.id)
+    assert check_key(records, old) is None
+    assert audit.entries(records)[-1].action == "key.renew"
+    assert audit.verify(records).count == 2 + is_revoked
+    assert renewed.fingerprint not in new
+
+
+def test_a_key_that_is_not_there_cannot_be_renewed(records):
+    for unknown in ("0123456789ab", "", "dl_x_y", "\0"):
+        with pytest.raises(NotKept, match="There is no key"):
+            renew_key(records, unknown)
+    assert audit.entries(records) == ()
 
 
 @pytest.mark.parametrize("change", [lambda s: s[:-1], lambda s: s + "x", lambda s: "", lambda s: s.replace("dl_", "")])

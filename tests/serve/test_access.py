@@ -4,7 +4,7 @@ import pytest
 from fastapi import Request, Response
 
 from dermalens.records.errors import RecordsError
-from dermalens.records.keys import create_key, revoke_key
+from dermalens.records.keys import create_key, renew_key, revoke_key
 from dermalens.serve import keyring
 from dermalens.serve.access import SESSION_COOKIE, sign_in, sign_out
 from tests.serve.test_predictions import problem_of
@@ -184,6 +184,24 @@ def test_over_https_the_cookie_of_a_session_goes_over_nothing_else(guarded):
     for address, is_secure in ((str(client.base_url), False), (str(client.base_url.copy_with(scheme="https")), True)):
         begun = client.post(f"{address}/test-sign-in", content=text)
         assert ("Secure" in {part.strip() for part in begun.headers["set-cookie"].split(";")}) == is_secure
+
+
+@pytest.mark.parametrize("is_revoked", [False, True])
+def test_a_renewed_key_reaches_its_cases_and_its_old_text_and_sessions_nothing(guarded, mel, is_revoked):
+    client = with_sign_in(guarded)
+    records = client.app.state.service.records
+    key, old = key_of(client)
+    case_id = client.post(PATH, files={"image": mel}, data={"keep": "1"}, headers=old).json()["id"]
+    client.post("/test-sign-in", content=old["Authorization"].removeprefix("Bearer "))
+    assert client.get(f"{PATH}/{case_id}").status_code == 200
+    if is_revoked:
+        revoke_key(records, key.id)
+    _, text = renew_key(records, key.id)
+    assert problem_of(client.get(f"{PATH}/{case_id}")) == (401, "unauthenticated")
+    assert problem_of(client.get(f"{PATH}/{case_id}", headers=old)) == (401, "unauthenticated")
+    assert client.get(f"{PATH}/{case_id}", headers={"X-API-Key": text}).status_code == 200
+    client.post("/test-sign-in", content=text)
+    assert client.get(f"{PATH}/{case_id}").status_code == 200
 
 
 def test_a_session_that_was_tampered_with_is_none(guarded):

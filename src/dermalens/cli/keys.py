@@ -10,7 +10,7 @@ import typer
 from dermalens.cli.records import DatabaseUrl, DataFolder, Json, record, say
 from dermalens.core.files import visible
 
-app = typer.Typer(no_args_is_help=True, help="Make, list and revoke the keys of the API.")
+app = typer.Typer(no_args_is_help=True, help="Make, list, renew and revoke the keys of the API.")
 
 
 @app.command()
@@ -44,6 +44,22 @@ def revoke(
 
         revoke_key(records, key_id)
     typer.echo(f"{key_id} revoked")
+
+
+@app.command()
+def renew(
+    key_id: Annotated[str, typer.Argument(metavar="ID", help="The id, as in the list.")],
+    database_url: DatabaseUrl = None,
+    data_folder: DataFolder = None,
+) -> None:
+    """Give a lost or revoked key a new text, printed once; it reaches the same cases, and the old text nothing."""
+    with record(database_url, data_folder) as records:
+        from dermalens.records.keys import renew_key
+
+        key, text = renew_key(records, key_id)
+    typer.echo(text)
+    say(f"Key {key.id} of {key.name} is renewed: the text of before and its sessions of the page are no longer valid.")
+    say(f"It is not shown again. To end it: dermalens keys revoke {key.id}")
 
 
 @app.command("list")

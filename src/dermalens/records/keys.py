@@ -1,4 +1,4 @@
-"""Keys of the API: shown once, stored as a hash, never deleted but revoked."""
+"""Keys of the API: shown once, stored as a hash, never deleted but revoked or renewed."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from dermalens.core.errors import name_some
 from dermalens.core.files import visible
@@ -38,6 +39,8 @@ class Key:
     rate_per_minute: int
     created: datetime
     revoked: datetime | None
+    fingerprint: str
+    """Tells its secret from the one of before `renew_key`; nobody can get the secret from it."""
 
 
 def create_key(records: Records, *, name: str, scopes: Iterable[str], rate_per_minute: int = 120) -> tuple[Key, str]:
@@ -54,7 +57,7 @@ def create_key(records: Records, *, name: str, scopes: Iterable[str], rate_per_m
     if not 1 <= rate_per_minute <= MAX_RATE:
         raise BadValue(f"The rate is {rate_per_minute} a minute; needed is 1 to {MAX_RATE:,}.")
     key_id = secrets.token_hex(6)
-    text = f"dl_{key_id}_{secrets.token_urlsafe(32)}"
+    text = _new_text(key_id)
     row = KeyRow(
         id=key_id,
         name=_check_name(name),
@@ -93,12 +96,25 @@ def revoke_key(records: Records, key_id: str) -> None:
         RecordsError: the database is away.
     """
     with records.writing() as session:
-        row = session.get(KeyRow, key_id) if key_id.isascii() and key_id.isalnum() else None
-        if row is None:
-            raise NotKept(f"There is no key {key_id}. The keys are listed by: dermalens keys list")
+        row = _row(session, key_id)
         if row.revoked is None:
             row.revoked = datetime.now(UTC)
             audit.write(session, "key.revoke", LOCAL, key_id)
+
+
+def renew_key(records: Records, key_id: str) -> tuple[Key, str]:
+    """A new text for a key, also for a revoked one: who has it reaches the cases of the key; the old one is dead.
+
+    Raises:
+        NotKept: there is no such key.
+        RecordsError: the database is away.
+    """
+    with records.writing() as session:
+        row = _row(session, key_id)
+        text = _new_text(row.id)
+        row.sha256, row.revoked = _hash(text), None
+        audit.write(session, "key.renew", LOCAL, row.id)
+        return _key(row), text
 
 
 def keys(records: Records) -> tuple[Key, ...]:
@@ -112,6 +128,17 @@ def find_key(records: Records, key_id: str) -> Key | None:
     with records.reading() as session:
         row = session.get(KeyRow, key_id)
         return _key(row) if row else None
+
+
+def _row(session: Session, key_id: str) -> KeyRow:
+    row = session.get(KeyRow, key_id) if key_id.isascii() and key_id.isalnum() else None
+    if row is None:
+        raise NotKept(f"There is no key {key_id}. The keys are listed by: dermalens keys list")
+    return row
+
+
+def _new_text(key_id: str) -> str:
+    return f"dl_{key_id}_{secrets.token_urlsafe(32)}"
 
 
 def _check_name(name: str) -> str:
@@ -137,4 +164,5 @@ def _hash(text: str) -> str:
 
 
 def _key(row: KeyRow) -> Key:
-    return Key(row.id, row.name, tuple(row.scopes.split(",")), row.rate_per_minute, row.created, row.revoked)
+    scopes, fingerprint = tuple(row.scopes.split(",")), row.sha256[:16]
+    return Key(row.id, row.name, scopes, row.rate_per_minute, row.created, row.revoked, fingerprint)

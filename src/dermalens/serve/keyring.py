@@ -68,23 +68,23 @@ class Keyring:
         return await self._looked_up(hashlib.sha256(text.encode()).hexdigest(), lambda: check_key(records, text))
 
     async def of_session(self, cookie: str) -> Key | None:
-        """The key that the session was begun with, if both are still valid.
+        """The key that the session was begun with, if both are still valid and the key was not renewed since.
 
         Raises:
             Refusal: as `check`.
         """
-        key_id = self._read_session(cookie)
-        if self._records is None or key_id is None:
+        key_id, _, fingerprint = self._read_session(cookie).partition(" ")
+        if self._records is None or not key_id:
             return None
         from dermalens.records.keys import find_key
 
         records = self._records
         key = await self._looked_up(f"id {key_id}", lambda: find_key(records, key_id))
-        return key if key is not None and key.revoked is None else None
+        return key if key is not None and key.revoked is None and key.fingerprint == fingerprint else None
 
     def session(self, key: Key) -> str:
-        """The content of the cookie: the key's id, signed; the key itself is not in it."""
-        return self._sessions.dumps(key.id)
+        """The content of the cookie: the key's id and fingerprint, signed; the key itself is not in it."""
+        return self._sessions.dumps(f"{key.id} {key.fingerprint}")
 
     @property
     def session_seconds(self) -> int:
@@ -151,11 +151,12 @@ class Keyring:
                 del known[next(iter(known))]
         return key
 
-    def _read_session(self, cookie: str) -> str | None:
+    def _read_session(self, cookie: str) -> str:
+        """Empty where the cookie is none, or too old."""
         try:
             return str(self._sessions.loads(cookie, max_age=self.session_seconds))
         except BadData:
-            return None
+            return ""
 
 
 def _away() -> Refusal:
