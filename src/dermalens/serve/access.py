@@ -64,10 +64,11 @@ async def caller_of(request: Request) -> Caller:
 def is_counted(request: Request) -> bool:
     """Whether the rate limit counts a request; not the pages and pictures.
 
-    Those to the API, what a page sends, and what asks the model anew for a kept case.
+    Those to the API, what a page sends, what asks the model anew for a kept case, and the export of all cases.
     """
-    asks_anew = request.url.path.endswith("/report.pdf") or "heatmap" in request.query_params
-    return request.method not in SAFE or request.url.path.startswith("/v1/") or asks_anew
+    path = request.url.path
+    asks_anew = path.endswith("/report.pdf") or "heatmap" in request.query_params
+    return request.method not in SAFE or path.startswith(("/v1/", "/export.")) or asks_anew
 
 
 async def sign_in(request: Request, response: Response, key_text: str) -> Caller | None:

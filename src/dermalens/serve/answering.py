@@ -105,7 +105,7 @@ async def unless_gone(receive: Receive, start: Callable[[], Coroutine[Any, Any, 
     Raises:
         ClientGone: it did. Whatever `start` raises.
     """
-    doing, watching = asyncio.create_task(start()), asyncio.create_task(_gone(receive))
+    doing, watching = asyncio.create_task(start()), asyncio.create_task(gone(receive))
     try:
         await asyncio.wait((doing, watching), return_when=asyncio.FIRST_COMPLETED)
         if doing.done():
@@ -116,7 +116,8 @@ async def unless_gone(receive: Receive, start: Callable[[], Coroutine[Any, Any, 
         doing.cancel()
 
 
-async def _gone(receive: Receive) -> None:
+async def gone(receive: Receive) -> None:
+    """Wait until the client closes the connection; the body has been read before."""
     while (await receive())["type"] != "http.disconnect":
         pass
 

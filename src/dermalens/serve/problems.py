@@ -115,7 +115,8 @@ PROBLEMS: Final = MappingProxyType(
                 "busy",
                 503,
                 "The server is busy",
-                "More images are waiting than the queue holds. Try again after the seconds of Retry-After.",
+                "More images are waiting than the queue holds, or another download of all your cases is under way. "
+                "Try again after the seconds of Retry-After.",
             ),
             Problem(
                 "draining",

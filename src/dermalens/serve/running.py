@@ -10,6 +10,7 @@ from anyio import CapacityLimiter
 from starlette.requests import HTTPConnection
 
 from dermalens.serve.batches import Batches
+from dermalens.serve.exports import Exports
 from dermalens.serve.keyring import Keyring
 from dermalens.serve.pool import Pool
 from dermalens.serve.problems import Refusal
@@ -37,6 +38,7 @@ class Running:
     batches: Batches = field(default_factory=Batches)
     pictures: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(PICTURES_AT_A_TIME))
     """The turns for work on whole pictures."""
+    exports: Exports = field(default_factory=Exports)
     ended: threading.Event = field(default_factory=threading.Event)
     """Set when every request is answered or given up: what a thread still makes for one is for nobody."""
 

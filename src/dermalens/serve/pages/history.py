@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from http import HTTPStatus
 from tempfile import TemporaryFile
 from typing import IO, Any, Final
@@ -14,8 +15,6 @@ from urllib.parse import urlencode
 
 from anyio import to_thread
 from fastapi import APIRouter, Request, Response
-from starlette.background import BackgroundTask
-from starlette.responses import StreamingResponse
 
 from dermalens.core.taxonomy import LABELS
 from dermalens.records.cases import Wanted, lesions, search
@@ -23,6 +22,8 @@ from dermalens.records.errors import BadValue, Stopped, told
 from dermalens.records.export import export_json, export_zip
 from dermalens.records.store import Records
 from dermalens.serve.access import Reads
+from dermalens.serve.answering import ClientGone, gone
+from dermalens.serve.exports import Export
 from dermalens.serve.pages.case_view import case_view
 from dermalens.serve.pages.days import read_day
 from dermalens.serve.pages.i18n import N_, Language
@@ -102,18 +103,20 @@ async def history_page(request: Request, caller: Reads) -> Response:
 @router.get("/export.json")
 async def all_as_json(request: Request, caller: Reads) -> Response:
     """Every kept case of the caller, without images."""
-    content = await to_thread.run_sync(export_json, running_of(request).needed_records, caller.owner)
-    return StreamingResponse(content, media_type="application/json", headers=_attachment("json"))
+    running = running_of(request)
+    with ExitStack() as held:
+        held.enter_context(running.exports.turn(caller.owner))
+        content = await to_thread.run_sync(export_json, running.needed_records, caller.owner)
+        return Export(content, held.pop_all(), "application/json", _attachment("json"))
 
 
 @router.get("/export.zip")
 async def all_as_zip(request: Request, caller: Reads) -> Response:
     """Every kept case of the caller, with images; written to a file without a name, then sent."""
-    running = running_of(request)
-    file = await to_thread.run_sync(partial(_zipped, running.needed_records, caller.owner, running.ended.is_set))
-    return StreamingResponse(
-        _chunks(file), media_type="application/zip", headers=_attachment("zip"), background=BackgroundTask(file.close)
-    )
+    with ExitStack() as held:
+        held.enter_context(running_of(request).exports.turn(caller.owner))
+        file = held.enter_context(await _zip_of(request, caller.owner))
+        return Export(_chunks(file), held.pop_all(), "application/zip", _attachment("zip"))
 
 
 def label_choices(codes: list[str], language: Language) -> list[tuple[str, str]]:
@@ -127,13 +130,32 @@ def _address(asked: AskedHistory, cursor: str) -> str:
     return f"/history?{urlencode(fields | {'after': cursor})}"
 
 
+async def _zip_of(request: Request, owner: str) -> IO[bytes]:
+    """The ZIP in a file without a name.
+
+    Raises:
+        ClientGone: nobody waits for it any more.
+        Draining: the server has ended.
+    """
+    running, has_gone = running_of(request), threading.Event()
+    watching = asyncio.create_task(gone(request.receive))
+    watching.add_done_callback(lambda _: has_gone.set())
+
+    def is_stopped() -> bool:
+        return has_gone.is_set() or running.ended.is_set()
+
+    try:
+        return await to_thread.run_sync(_zipped, running.needed_records, owner, is_stopped)
+    except Stopped as error:
+        raise (ClientGone(str(error)) if has_gone.is_set() else Draining()) from error
+    finally:
+        watching.cancel()
+
+
 def _zipped(records: Records, owner: str, is_stopped: Callable[[], bool]) -> IO[bytes]:
     with told(), ExitStack() as stack:
         file = stack.enter_context(TemporaryFile(dir=records.images.temporary))  # /tmp may be small
-        try:
-            export_zip(records, owner, file, is_stopped=is_stopped)
-        except Stopped as error:
-            raise Draining from error
+        export_zip(records, owner, file, is_stopped=is_stopped)
         file.seek(0)
         stack.pop_all()  # it is closed when it has been sent
         return file

@@ -159,6 +159,7 @@ TEMPLATES: Final = (
     N_("This request came from a page of another site. Use the page of this server, or send a key."),
     N_("The key lacks the scope '{scope}'. Ask the operator for one with it."),
     N_("The key has a limit of {n} requests a minute."),
+    N_("Another download of all your cases is under way. Try again when it has ended."),
     N_("This server keeps no records. Ask the operator."),
     # records
     N_("There is no such case among yours. It may have been deleted."),
