@@ -126,12 +126,10 @@ def describe(  # noqa: PLR0913  (three say where, three say what)
     """Change what is said of a case, all of it or nothing; what is not given or as before stays, and is not logged.
 
     The same name of a lesion is the same lesion, and the empty one takes the case off it. `taken_on` is the day on
-    which the picture was taken; None takes it back, and an age. The answer was given without knowing of the patient,
-    and stays.
+    which the picture was taken; None takes it back, and an age. The answer, which knows of no patient, stays.
 
     Raises:
-        BadValue: the note or the name is too long, the day is none on which the picture can have been taken, or the
-            patient's data are out of bounds.
+        BadValue: a text is too long, the picture cannot have been taken on the day, or the age or sex is none.
         NotKept: as `find`.
         RecordsError: the database is away or the disk is full.
     """
@@ -150,17 +148,16 @@ def describe(  # noqa: PLR0913  (three say where, three say what)
         if not isinstance(day, As) and day != row.taken_on:
             row.taken_on = day
             audit.write(session, "case.day", owner, case_id)
-        patient = tidy_patient(
-            Patient(
-                row.age_years if isinstance(age_years, As) else age_years,
-                row.sex if sex is None else sex,
-                row.site if site is None else site,
-            )
-        )
-        if patient != Patient(row.age_years, row.sex, row.site):
-            row.age_years, row.sex, row.site = patient.age_years, patient.sex, patient.site
-            audit.write(session, "case.patient", owner, case_id)
+        given = row.age_years if isinstance(age_years, As) else age_years
+        _put_patient(session, row, Patient(given, row.sex if sex is None else sex, row.site if site is None else site))
         return case_of(row)
+
+
+def _put_patient(session: Session, row: CaseRow, patient: Patient) -> None:
+    tidied = tidy_patient(patient)
+    if tidied != Patient(row.age_years, row.sex, row.site):
+        row.age_years, row.sex, row.site = tidied.age_years, tidied.sex, tidied.site
+        audit.write(session, "case.patient", row.owner, row.id)
 
 
 def of_lesion(records: Records, owner: str, lesion_id: str) -> tuple[Case, ...]:

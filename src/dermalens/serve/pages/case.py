@@ -25,7 +25,7 @@ from dermalens.serve.pages.case_view import age_words, case_view, facts_of, feed
 from dermalens.serve.pages.days import read_day, today
 from dermalens.serve.pages.explanation import can_explain, layers_anew, report_of
 from dermalens.serve.pages.history import label_choices
-from dermalens.serve.pages.i18n import N_
+from dermalens.serve.pages.i18n import N_, Language
 from dermalens.serve.pages.layers import Layers
 from dermalens.serve.pages.numbers import read_number
 from dermalens.serve.pages.problems import ProblemView, problem_view
@@ -218,16 +218,7 @@ async def _shown(
         "lesions": await to_thread.run_sync(lesions, running.needed_records, case.owner),
         "done": language.gettext(DONE[done]) if done in DONE else None,
         "problem": refused.problem if refused else None,
-        "typed": {
-            "note": case.note,
-            "lesion": case.lesion,
-            "taken_on": case.taken_on.isoformat() if case.taken_on else "",
-            "age_years": age_words(case.patient.age_years, language),
-            "sex": case.patient.sex,
-            "site": case.patient.site,
-            **NOTHING_SAID,
-            **(refused.typed if refused else {}),
-        },
+        "typed": {**_typed(case, language), **(refused.typed if refused else {})},
         "sexes": [(code, language.gettext(words)) for code, words in SEXES],
         "sites": site_choices(language, case.patient.site),
         "today": today(),
@@ -241,6 +232,19 @@ async def _shown(
     except RecordsError:
         values["frame"] = None  # the picture is missing; what was answered is shown all the same
     return page(request, "case.html", status=HTTPStatus.UNPROCESSABLE_ENTITY if refused else HTTPStatus.OK, **values)
+
+
+def _typed(case: Case, language: Language) -> dict[str, str]:
+    """What the forms hold at first."""
+    return {
+        "note": case.note,
+        "lesion": case.lesion,
+        "taken_on": case.taken_on.isoformat() if case.taken_on else "",
+        "age_years": age_words(case.patient.age_years, language),
+        "sex": case.patient.sex,
+        "site": case.patient.site,
+        **NOTHING_SAID,
+    }
 
 
 def _layers_of(request: Request, case: Case, layers: Layers | Refusal | None) -> dict[str, Any]:
