@@ -6,9 +6,12 @@ from html import unescape
 import pytest
 
 from dermalens.core.bundle import Calibration
+from dermalens.core.prevalence import shift_to_prevalence
 from dermalens.data.index import Row
 from dermalens.predict.classifier import load
 from dermalens.predict.similar_build import build_gallery
+from dermalens.serve.pages.answer_view import view_of
+from dermalens.serve.pages.i18n import languages
 from tests.serve.conftest import encoded
 from tests.serve.pages.conftest import FRAGMENT, GERMAN, HTML
 from tests.tiny_bundle import lesion, tiny_graph, write_tiny_bundle
@@ -134,6 +137,32 @@ def test_the_prevalence_of_the_clinic_is_remembered_in_the_browser(client_with, 
     assert "HttpOnly" in cookie
     assert 'name="prevalence" autocomplete="off" maxlength="8" value="3.5"' in client.get("/", headers=HTML).text
     assert 'value="3,5"' in client.get("/", headers=GERMAN).text
+
+
+def test_the_number_is_said_with_the_share_that_the_model_assumes_and_is_lower_where_fewer_are(client, mel, ask):
+    text = unescape(ask(client, mel, FRAGMENT).text)
+    shown = float(re.search(r"<span>([\d.]+)%</span> malignant probability", text)[1])
+    words = r"Where 20.0% of the lesions seen are malignant, as this model assumes; where fewer are, it is lower: (.+)%"
+    lower = float(re.search(words + " at 3%[.]", text)[1])
+    assert lower == pytest.approx(100 * shift_to_prevalence(shown / 100, 0.2, 0.03), abs=0.5)
+    assert "More likely malignant than benign, where 20.0% of the lesions are malignant" in text
+    assert "calibrated" not in text
+    assert "Wo 20,0\xa0% der gesehenen Hautveränderungen bösartig sind" in ask(client, mel, GERMAN).text
+
+
+def test_a_stated_share_stands_in_the_place_of_the_one_that_the_model_assumes(client_with, mel, ask):
+    text = ask(client_with(workers=1), mel, FRAGMENT, prevalence="60").text
+    assert "More likely malignant than benign, where 60.0% of the lesions are malignant" in text
+    assert "where 60.0% of them are malignant" in text
+    assert "the lesions seen" not in text
+
+
+def test_a_share_that_is_not_known_or_is_small_already_has_no_lower_number(client, mel):
+    answer = load(client.app.state.service.settings.bundle).predict(mel).as_dict()
+    for assumed, words in ((None, "as the model assumes; where"), (0.02, "Where 2.0% of the lesions seen")):
+        view = view_of(answer, languages()["en"], assumed=assumed)
+        assert words in view.share_words
+        assert view.share_words.endswith("where fewer are, it is lower.")
 
 
 @pytest.mark.parametrize("typed", ["150", "0", "0,001", "100 %"])

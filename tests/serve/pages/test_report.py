@@ -5,9 +5,11 @@ import io
 import pytest
 from pypdf import PdfReader
 
+from dermalens.core.bundlefile import read_bundle, write_bundle
 from dermalens.records.cases import find, image_of
 from dermalens.serve.pages.i18n import languages
 from dermalens.serve.pages.report import case_pdf
+from tests.serve.pages.conftest import HTML
 
 
 def pages_of(pdf):
@@ -47,6 +49,26 @@ def test_a_stated_prevalence_stands_beside_the_numbers_that_it_shifted(report):
     assert "Over all lesions, where 3.0% of them are malignant. Of 100 lesions at or above" in words_of(shifted)
     assert pages_of(shifted) == 1
     assert "Over all lesions" not in words_of(report())
+
+
+def test_the_paper_says_for_which_share_its_number_holds(own, mel, keep):
+    case = keep(own, mel)
+    words = words_of(own.get(f"/cases/{case}/report.pdf", headers=HTML).content)
+    assert "Where 20.0% of the lesions seen are malignant, as this model assumes; where fewer are" in words
+    assert "More likely malignant than benign, where 20.0%" in words
+    assert "as this model assumes" in own.get(f"/cases/{case}", headers=HTML).text
+
+
+def test_the_share_of_another_bundle_is_not_taken_for_that_of_the_case(client_with, bundle_folder, mel, keep, tmp_path):
+    case = keep(client_with(workers=1), mel)
+    bundle = read_bundle(bundle_folder)
+    write_bundle(tmp_path / "other", bundle.manifest.model_copy(update={"prevalence": 0.4}), bundle.graphs)
+    other = client_with(workers=1, bundle=tmp_path / "other")
+    pdf = other.get(f"/cases/{case}/report.pdf", headers=HTML).content
+    for words in (words_of(pdf), other.get(f"/cases/{case}", headers=HTML).text):
+        assert "at the share that the model assumes" in words
+        assert "of the lesions seen are malignant as the model assumes; where fewer are, it is lower." in words
+        assert "40" not in words.split("More likely")[1].split("lower.")[0]
 
 
 def test_a_long_note_is_cut_and_the_page_stays_one(report):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
+from dermalens.core.prevalence import shift_to_prevalence
 from dermalens.core.statements import NO_ANSWER
 from dermalens.core.taxonomy import is_binary, malignant_of
 from dermalens.serve.pages.advice import advice
@@ -17,6 +18,9 @@ from dermalens.serve.pages.similar_view import SimilarView, similar_of
 from dermalens.serve.pages.words import HEADLINES, about, clinical_name, lay_name
 
 Answer = Mapping[str, Any]  # `Prediction.as_dict()`
+
+OTHER_SHARE: Final = 0.03
+"""Malignant share at which the number is given too: that of the help texts, far below the data sets of training."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,8 @@ class AnswerView:
     malignant_probability: float = 0.0
     threshold: float = 0.0
     tendency: str = ""
+    share_words: str = ""
+    """For which malignant share the number holds; empty where the share was stated, as `prevalence` says it then."""
     gauge_words: str = ""
     binary_words: str = ""
     bars: tuple[Bar, ...] = ()
@@ -73,8 +79,11 @@ class AnswerView:
     similar: SimilarView | None = None
 
 
-def view_of(answer: Answer, language: Language) -> AnswerView:
-    """The view of an answer in the language."""
+def view_of(answer: Answer, language: Language, *, assumed: float | None = None) -> AnswerView:
+    """The view of an answer in the language.
+
+    `assumed` is the malignant share that the bundle of the answer assumes; None where it is not known.
+    """
     advised = advice(answer, language)
     verdict = answer["decision"]
     is_shown = verdict != "abstain"
@@ -96,7 +105,7 @@ def view_of(answer: Answer, language: Language) -> AnswerView:
         point_words=point_words(answer["operating_point"], language),
         is_shown=is_shown,
         is_binary=is_binary(answer["probabilities"]),
-        **(_numbers(answer, language) if is_shown else {}),
+        **(_numbers(answer, language, assumed) if is_shown else {}),
     )
 
 
@@ -115,14 +124,16 @@ def point_words(point: Mapping[str, Any], language: Language) -> str:
     )
 
 
-def _numbers(answer: Answer, language: Language) -> dict[str, Any]:
+def _numbers(answer: Answer, language: Language, assumed: float | None) -> dict[str, Any]:
     """What only an answer has that does not abstain."""
+    stated = answer["prevalence"]
     total, threshold = answer["malignant_probability"], answer["operating_point"]["threshold"]
     abcd = answer["abcd"]
     return {
         "malignant_probability": total,
         "threshold": threshold,
-        "tendency": _tendency(answer, language),
+        "tendency": _tendency(answer, language, stated["malignant"] if stated else assumed),
+        "share_words": "" if stated else _share_words(total, assumed, language),
         "gauge_words": language.gettext(
             "Malignant probability {value}. From the threshold {threshold} on, a referral is advised.",
             value=language.percent(total, 1),
@@ -142,12 +153,38 @@ def _said(sentences: list[str], language: Language) -> tuple[str, ...]:
     return tuple(say(sentence, language) for sentence in sentences)
 
 
-def _tendency(answer: Answer, language: Language) -> str:
+def _tendency(answer: Answer, language: Language, share: float | None) -> str:
     if answer["malignant_probability"] >= 0.5:
-        return language.gettext("More likely malignant than benign")
+        if share is None:
+            return language.gettext("More likely malignant than benign, at the share that the model assumes")
+        return language.gettext(
+            "More likely malignant than benign, where {share} of the lesions are malignant",
+            share=language.percent(share, 1),
+        )
     if answer["decision"] == "refer":
         return language.gettext("More likely benign, but not safely so")
     return language.gettext("More likely benign than malignant")
+
+
+def _share_words(probability: float, assumed: float | None, language: Language) -> str:
+    """That the number is one of the share that the model assumes, and what it is where fewer lesions are malignant."""
+    if assumed is None:
+        return language.gettext(
+            "Where as many of the lesions seen are malignant as the model assumes; where fewer are, it is lower."
+        )
+    share = language.percent(assumed, 1)
+    if assumed <= OTHER_SHARE:
+        return language.gettext(
+            "Where {share} of the lesions seen are malignant, as this model assumes; where fewer are, it is lower.",
+            share=share,
+        )
+    return language.gettext(
+        "Where {share} of the lesions seen are malignant, as this model assumes; where fewer are, it is lower: "
+        "{value} at {other}.",
+        share=share,
+        value=language.percent(float(shift_to_prevalence(probability, assumed, OTHER_SHARE)), 1),
+        other=language.percent(OTHER_SHARE),
+    )
 
 
 def _binary_words(answer: Answer, language: Language) -> str:

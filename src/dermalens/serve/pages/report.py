@@ -50,16 +50,23 @@ FOOT: Final = Style(9.5, is_bold=True)
 
 
 def case_pdf(
-    case: Case, image_png: bytes, manifest: Manifest, words: Language, *, heatmap_png: bytes | None = None
+    case: Case,
+    image_png: bytes,
+    manifest: Manifest,
+    words: Language,
+    *,
+    assumed: float | None = None,
+    heatmap_png: bytes | None = None,
 ) -> bytes:
     """The report of a case as PDF, exactly one page.
 
-    `heatmap_png` is laid beside the image where it is given and the answer has one to show.
+    `assumed` is as `view_of` takes it; `heatmap_png` is laid beside the image where it is given and the answer has one
+    to show.
 
     Raises:
         ImageError: the kept image has more pixels than are decoded.
     """
-    view = view_of(case.answer, words)
+    view = view_of(case.answer, words, assumed=assumed)
     paper = new_paper(words.gettext("DermaLens report"), words.code)
     _head(paper, case, words)
     _verdict(paper, view)
@@ -116,6 +123,8 @@ def _pictures(paper: FPDF, case: Case, image_png: bytes, heatmap_png: bytes | No
 def _numbers(paper: FPDF, view: AnswerView, words: Language) -> None:
     write(paper, view.tendency, HEAD)
     write(paper, view.gauge_words, TEXT)
+    if view.share_words:
+        write(paper, view.share_words, SMALL)
     if view.prevalence:
         stated = view.prevalence
         write(paper, " ".join((f"{stated.title}.", *stated.sentences)), SMALL)
