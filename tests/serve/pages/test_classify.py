@@ -1,6 +1,7 @@
 """The page that takes an image, and its answer."""
 
 import re
+from dataclasses import replace
 from html import unescape
 
 import pytest
@@ -158,9 +159,11 @@ def test_a_stated_share_stands_in_the_place_of_the_one_that_the_model_assumes(cl
 
 
 def test_a_share_that_is_not_known_or_is_small_already_has_no_lower_number(client, mel):
-    answer = load(client.app.state.service.settings.bundle).predict(mel).as_dict()
+    classifier = client.app.state.service.classifier
+    answer, bundle = classifier.predict(mel).as_dict(), classifier.bundle
     for assumed, words in ((None, "as the model assumes; where"), (0.02, "Where 2.0% of the lesions seen")):
-        view = view_of(answer, languages()["en"], assumed=assumed)
+        manifest = bundle.manifest.model_copy(update={"prevalence": assumed})
+        view = view_of(answer, languages()["en"], replace(bundle, manifest=manifest))
         assert words in view.share_words
         assert view.share_words.endswith("where fewer are, it is lower.")
 

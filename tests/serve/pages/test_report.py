@@ -26,9 +26,9 @@ def report(own, mel, keep):
         case_id = keep(own, image, **fields)
         records = own.app.state.service.records
         case = find(records, "local", case_id)
-        manifest = own.app.state.service.classifier.manifest
+        bundle = own.app.state.service.classifier.bundle
         words = languages()[language]
-        return case_pdf(case, image_of(records, "local", case_id), manifest, words, heatmap_png=heatmap)
+        return case_pdf(case, image_of(records, "local", case_id), bundle, words, heatmap_png=heatmap)
 
     return made
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from dermalens.core.bundlefile import Bundle
 from dermalens.core.prevalence import shift_to_prevalence
 from dermalens.core.statements import NO_ANSWER
 from dermalens.core.taxonomy import is_binary, malignant_of
@@ -79,11 +80,12 @@ class AnswerView:
     similar: SimilarView | None = None
 
 
-def view_of(answer: Answer, language: Language, *, assumed: float | None = None) -> AnswerView:
+def view_of(answer: Answer, language: Language, bundle: Bundle) -> AnswerView:
     """The view of an answer in the language.
 
-    `assumed` is the malignant share that the bundle of the answer assumes; None where it is not known.
+    `bundle` is the one that is here: where it gave the answer, it is known for which malignant share the number holds.
     """
+    assumed = bundle.manifest.prevalence if answer["bundle"]["sha256"] == bundle.sha256 else None
     advised = advice(answer, language)
     verdict = answer["decision"]
     is_shown = verdict != "abstain"

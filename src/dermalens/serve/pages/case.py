@@ -23,7 +23,7 @@ from dermalens.serve.api.answers import case_content
 from dermalens.serve.pages.answer_view import view_of
 from dermalens.serve.pages.case_view import age_words, case_view, facts_of, feedback_of, frame_of, square_of
 from dermalens.serve.pages.days import read_day, today
-from dermalens.serve.pages.explanation import assumed_share, can_explain, layers_anew, report_of
+from dermalens.serve.pages.explanation import can_explain, layers_anew, report_of
 from dermalens.serve.pages.history import label_choices
 from dermalens.serve.pages.i18n import N_, Language
 from dermalens.serve.pages.layers import Layers
@@ -209,7 +209,7 @@ async def _shown(
 ) -> Response:
     language, running = language_for(request), running_of(request)
     values: dict[str, Any] = {
-        "answer": view_of(case.answer, language, assumed=assumed_share(request, case)),
+        "answer": view_of(case.answer, language, running.service.classifier.bundle),
         "case": case_view(case, language),
         "facts": facts_of(case, language),
         "feedback": feedback_of(case, language),

@@ -106,8 +106,7 @@ async def answer_page(request: Request, caller: Predicts) -> Response:
         layers = await to_thread.run_sync(layers_of, prediction)
         kept = await _kept(request, caller, asked, prediction) if asked.is_kept else {}
     template = "_answer.html" if is_fragment(request) else "answer.html"
-    assumed = running.service.classifier.manifest.prevalence
-    view = view_of(prediction.as_dict(), language, assumed=assumed)
+    view = view_of(prediction.as_dict(), language, running.service.classifier.bundle)
     values: dict[str, Any] = {"answer": view, "layers": layers} | kept
     response = page(request, template, **values)
     _remember(response, asked)

@@ -24,12 +24,6 @@ def can_explain(request: Request, case: Case) -> bool:
     return case.decision != "abstain" and bool(case.answer["bundle"]["sha256"] == bundle.sha256)
 
 
-def assumed_share(request: Request, case: Case) -> float | None:
-    """The malignant share that the numbers of a case assume; None where its bundle is not here, or does not say it."""
-    manifest = running_of(request).service.classifier.manifest
-    return manifest.prevalence if can_explain(request, case) else None
-
-
 async def layers_anew(request: Request, case: Case) -> Layers | Refusal | None:
     """Heat map and outline, or why they cannot be made, such as that the server is too busy; None without a picture."""
     try:
@@ -51,12 +45,11 @@ async def report_of(request: Request, caller: Caller, case_id: str, language: La
         ImageError: the kept image has more pixels than are decoded.
     """
     running = running_of(request)
-    records, manifest = running.needed_records, running.service.classifier.manifest
+    records, bundle = running.needed_records, running.service.classifier.bundle
     case = await to_thread.run_sync(find, records, caller.owner, case_id)
     png = await to_thread.run_sync(image_of, records, caller.owner, case_id)
     heatmap = await _heatmap(request, case, png) if can_explain(request, case) else None
-    assumed = assumed_share(request, case)
-    return await in_turn(request, case_pdf, case, png, manifest, language, assumed=assumed, heatmap_png=heatmap)
+    return await in_turn(request, case_pdf, case, png, bundle, language, heatmap_png=heatmap)
 
 
 async def _heatmap(request: Request, case: Case, png: bytes) -> bytes | None:

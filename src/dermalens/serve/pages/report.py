@@ -9,6 +9,7 @@ from fpdf import FPDF
 from PIL import Image
 
 from dermalens.core.bundle import Manifest
+from dermalens.core.bundlefile import Bundle
 from dermalens.records.cases import Case
 from dermalens.records.images import picture_of
 from dermalens.serve.pages.answer_view import AnswerView, view_of
@@ -50,28 +51,22 @@ FOOT: Final = Style(9.5, is_bold=True)
 
 
 def case_pdf(
-    case: Case,
-    image_png: bytes,
-    manifest: Manifest,
-    words: Language,
-    *,
-    assumed: float | None = None,
-    heatmap_png: bytes | None = None,
+    case: Case, image_png: bytes, bundle: Bundle, words: Language, *, heatmap_png: bytes | None = None
 ) -> bytes:
     """The report of a case as PDF, exactly one page.
 
-    `assumed` is as `view_of` takes it; `heatmap_png` is laid beside the image where it is given and the answer has one
-    to show.
+    `bundle` is the one that is here; `heatmap_png` is laid beside the image where it is given and the answer has one to
+    show.
 
     Raises:
         ImageError: the kept image has more pixels than are decoded.
     """
-    view = view_of(case.answer, words, assumed=assumed)
+    view = view_of(case.answer, words, bundle)
     paper = new_paper(words.gettext("DermaLens report"), words.code)
     _head(paper, case, words)
     _verdict(paper, view)
     _pictures(paper, case, image_png, heatmap_png if view.is_shown else None, words)
-    until = _foot(paper, view, manifest, words)
+    until = _foot(paper, view, bundle.manifest, words)
     if view.is_shown:
         _numbers(paper, view, words)
     _lists(paper, view, words, until)
