@@ -287,3 +287,25 @@ def test_a_form_that_comes_back_can_be_sent_again_and_keeps_one_case(own, mel, a
     answers = [ask(own, mel, **fields).text for _ in range(2)]
     kept = {re.search(r'href="/cases/([0-9a-f]{32})"', text)[1] for text in answers}
     assert len(kept) == 1
+
+
+def test_who_agrees_is_told_and_has_it_in_writing_after_how_many_days_the_case_is_erased(client_with, mel):
+    client = client_with(retention_days=365)
+    words = "until the case is deleted, at the latest after 365 days."
+    assert words in client.get("/", headers=HTML).text
+    answer = client.post("/answer", files={"image": mel}, data={"keep": "yes"}, headers=HTML).text
+    case = answer.split('href="/cases/')[1].split('"')[0]
+    assert words in client.get(f"/cases/{case}", headers=HTML).text
+
+
+def test_a_print_says_when_and_by_which_model_the_answer_was_given(client, mel):
+    text = client.post("/answer", files={"image": mel}, headers=HTML).text
+    manifest = client.app.state.service.classifier.manifest
+    said = text.split('class="printed small">')[1].split("<span")[0]
+    assert said.startswith("Answered on ")
+    assert said.strip().endswith(f"by {manifest.name} {manifest.version}")
+
+
+def test_what_a_language_button_shows_is_in_its_name(client):
+    buttons = re.findall(r'aria-label="([^"]+)"[^>]*>(EN|DE)</button>', client.get("/", headers=HTML).text)
+    assert buttons == [("EN, English", "EN"), ("DE, Deutsch", "DE")]

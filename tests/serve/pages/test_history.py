@@ -157,7 +157,7 @@ def test_pictures_of_one_stated_day_can_be_told_apart(own, mel, naevus, keep):
     lesion = own.get(f"/cases/{case}", headers=HTML).text.split('href="/lesions/')[1].split('"')[0]
     text = own.get(f"/lesions/{lesion}", headers=HTML).text
     assert all(f">Mar 4, 2021 ({number})</th>" in text for number in (1, 2, 3))
-    across = re.findall(r'<circle cx="([0-9.]+)"', text)
+    across = re.findall(r'<circle cx="([0-9.]+)" cy="[0-9.]+" r="4.500"', text)
     assert len(set(across)) == len(across) >= 2
 
 
@@ -522,3 +522,12 @@ def test_a_histology_that_was_wrong_is_shown_as_replaced_by_the_next(own, mel, k
         text = own.post(f"/cases/{case}/feedback", data={"kind": kind, "label": label}, headers=HTML).text
     listed = text.split('class="feedback-list"')[1].split("</ul>")[0].split("<li>")[1:]
     assert ["replaced by a later one" in one for one in listed] == [True, False, False]
+
+
+def test_the_same_picture_twice_is_no_sign_that_nothing_changed(own, mel, naevus, keep):
+    keep(own, mel, lesion="twice")
+    case = keep(own, naevus, lesion="twice")
+    lesion = own.get(f"/cases/{case}", headers=HTML).text.split('href="/lesions/')[1].split('"')[0]
+    assert "the same picture" not in own.get(f"/lesions/{lesion}", headers=HTML).text
+    keep(own, mel, lesion="twice", taken_on="2021-03-04")
+    assert "Some of these are the same picture" in own.get(f"/lesions/{lesion}", headers=HTML).text

@@ -32,6 +32,12 @@ CONSENT: Final = N_(
 )
 """The sentence beside the tick; it is kept with the case in the language in which it was read."""
 
+CONSENT_FOR_DAYS: Final = N_(
+    "I agree that this server keeps the image (its pixels only), the answer and what I enter here, until the case is "
+    "deleted, at the latest after {days} days. Without this tick nothing is kept."
+)
+"""The same where the server erases cases by itself."""
+
 TYPED: Final = (
     *("operating_point", "age_years", "sex", "site", "millimetres_per_pixel", "prevalence"),
     *("keep", "lesion", "taken_on", "note"),
@@ -90,6 +96,13 @@ def read_asked(form: Form, classifier: Classifier, language: Language) -> AskedF
         form_number(fields),
         json.dumps(fields, sort_keys=True),
     )
+
+
+def consent_words(retention_days: int | None, language: Language) -> str:
+    """What is agreed to with the tick."""
+    if retention_days is None:
+        return language.gettext(CONSENT)
+    return language.gettext(CONSENT_FOR_DAYS, days=language.number(retention_days, 0))
 
 
 def _image(form: Form) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
@@ -21,10 +22,10 @@ from dermalens.serve.access import Caller, Predicts
 from dermalens.serve.answering import answer
 from dermalens.serve.pages.answer_view import view_of
 from dermalens.serve.pages.asked import (
-    CONSENT,
     PREVALENCE_COOKIE,
     TYPED,
     AskedFor,
+    consent_words,
     form_number,
     own_points,
     percent_text,
@@ -32,7 +33,6 @@ from dermalens.serve.pages.asked import (
     remembered_share,
 )
 from dermalens.serve.pages.days import today
-from dermalens.serve.pages.i18n import Language
 from dermalens.serve.pages.layers import layers_of
 from dermalens.serve.pages.problems import ProblemView, give_back
 from dermalens.serve.pages.rendering import is_fragment, language_for, page
@@ -78,7 +78,7 @@ async def _form(
         has_prevalence=manifest.prevalence is not None,
         base_prevalence=manifest.prevalence,
         assumed_prevalence=service.settings.default_prevalence,
-        consent=language.gettext(CONSENT),
+        consent=consent_words(service.settings.retention_days, language),
         lesions=await known_lesions(request, caller),
         form_number=form_number(typed) or uuid4().hex,
         today=today(),
@@ -107,7 +107,7 @@ async def answer_page(request: Request, caller: Predicts) -> Response:
         kept = await _kept(request, caller, asked, prediction) if asked.is_kept else {}
     template = "_answer.html" if is_fragment(request) else "answer.html"
     view = view_of(prediction.as_dict(), language, running.service.classifier.bundle)
-    values: dict[str, Any] = {"answer": view, "layers": layers} | kept
+    values: dict[str, Any] = {"answer": view, "layers": layers, "answered": language.moment(datetime.now(UTC))} | kept
     response = page(request, template, **values)
     _remember(response, asked)
     return response
@@ -131,7 +131,8 @@ async def _kept(request: Request, caller: Caller, asked: AskedFor, prediction: P
     """
     language = language_for(request)
     try:
-        new = _new_case(asked, prediction, language)
+        consent = consent_words(running_of(request).service.settings.retention_days, language)
+        new = _new_case(asked, prediction, consent)
         number = asked.form_number
         case_id = number and id_of(caller.owner, number, [asked.order.image], asked.said)
         case = await keep_in_turn(request, caller.owner, new, case_id)
@@ -148,14 +149,14 @@ async def _seen_before(request: Request, caller: Caller, case: Case) -> Lesion |
     return next((one for one in known if one.id == case.lesion_id and one.count > 1), None)
 
 
-def _new_case(asked: AskedFor, prediction: Prediction, language: Language) -> NewCase:
+def _new_case(asked: AskedFor, prediction: Prediction, consent: str) -> NewCase:
     square = asked.order.square
     embedding = b"" if prediction.embedding is None else prediction.embedding.astype(np.float32).tobytes()
     return NewCase(
         prediction.as_dict(),
         asked.order.image,
         embedding,
-        language.gettext(CONSENT),
+        consent,
         asked.patient,
         asked.lesion,
         asked.note,

@@ -113,6 +113,10 @@ def warnings_of(cases: Sequence[Case], language: Language) -> list[str]:
                 "by itself: its change here says nothing about the lesion."
             )
         )
+    if len({case.image_sha256 for case in cases}) < len(cases):
+        found.append(
+            language.gettext("Some of these are the same picture: that nothing changed between them says nothing.")
+        )
     if any(case.decision == "abstain" for case in cases):
         found.append(language.gettext("An image that could not be judged has no numbers here."))
     if any((answer.get("abcd") or {}).get("is_partial") for answer in answers):

@@ -27,6 +27,7 @@ ANY_SCOPE: Final = frozenset({"predict", "records"})
 _ABSENT: Final = dict.fromkeys(
     (
         "answer",
+        "answered",
         "done",
         "heatmap_at",
         "heatmap_error",

@@ -164,6 +164,8 @@ if (form) {
     reveal(place);
     connectLayers(place);
     sharpen(canvas);
+    const named = place.querySelector(".printed-image");
+    if (named) named.textContent = chosen.name; // for a print; the server does not learn it
     const title = place.querySelector("h2");
     find("status").textContent = `${words.textReady} ${title?.textContent ?? ""}`;
     isAnswered ||= Boolean(place.querySelector("article.answer"));
