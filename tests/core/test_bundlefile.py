@@ -185,6 +185,11 @@ def test_a_number_that_is_not_finite_is_refused_by_its_path(folder, path, number
 @pytest.mark.parametrize(
     ("edit", "message"),
     [
+        (lambda content: content["members"].append(content["members"][0]), "two graphs have the same file name"),
+        (
+            lambda content: content.update(classes=list("abcdefg"), malignant=list("abcdefg")),
+            "malignant must name some, not all, of the classes",
+        ),
         (lambda content: content["malignant"].append("mel"), "malignant has mel more than once; needed is each once"),
         (
             lambda content: content["operating_points"].append(content["operating_points"][0] | {"threshold": 0.9}),

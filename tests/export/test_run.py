@@ -125,6 +125,11 @@ def test_a_damaged_checkpoint_is_one_line(run_folder: Path, tmp_path: Path) -> N
         read_run(tmp_path)
 
 
+def test_a_difference_that_is_no_number_is_the_largest() -> None:
+    assert np.isnan(parity.largest([0.0, float("nan"), 1.0]))
+    assert parity.largest([0.5, 0.75, 0.25]) == 0.75
+
+
 def test_too_few_validation_images_for_parity_are_refused(run_folder: Path, split: Path) -> None:
     classifier = read_run(run_folder).classifier
     with pytest.raises(ExportError, match="at least 64"):

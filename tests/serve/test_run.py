@@ -18,7 +18,7 @@ from sqlalchemy import func, insert, select
 
 from dermalens.core.errors import DermaLensError
 from dermalens.records import audit
-from dermalens.records.keys import create_key
+from dermalens.records.keys import create_key, revoke_key
 from dermalens.records.retention import sweep
 from dermalens.records.store import opened
 from dermalens.records.tables import CaseRow, ConsentRow
@@ -224,6 +224,8 @@ def test_a_port_that_is_taken_is_one_line(bundle_folder, tmp_path):
 
 
 def test_an_address_for_others_without_a_key_is_refused_in_one_line(bundle_folder, tmp_path):
+    with opened(read_settings(bundle=bundle_folder, data_folder=tmp_path).database_url, tmp_path) as records:
+        revoke_key(records, create_key(records, name="x", scopes=["predict"])[0].id)
     for more in ({}, {"records": False}):
         settings = read_settings(host="0.0.0.0", port=0, bundle=bundle_folder, data_folder=tmp_path, workers=1, **more)
         with pytest.raises(DermaLensError, match="there is no API key") as refused:
