@@ -136,6 +136,22 @@ def test_an_answer_that_comes_late_is_not_shown_for_another_image(watched: Watch
     assert page.locator("#form-error").is_hidden()
 
 
+def test_a_file_that_is_refused_takes_the_image_of_before_with_it(watched: Watched):
+    page = watched.open("/")
+    choose(page)
+    ask(page)
+    expect(page.locator("article.answer")).to_be_visible()
+    page.locator("#keep").check()
+    page.set_input_files("#image", {"name": "letter.txt", "mimeType": "text/plain", "buffer": b"Dear doctor"})
+    expect(page.locator("#form-error")).to_contain_text("This is not an image file.")
+    expect(page.locator("article.answer")).to_have_count(0)
+    expect(page.locator("#square")).to_be_hidden()
+    page.locator("#send").click()
+    expect(page.locator("#form-error")).to_contain_text("No image was chosen.")
+    choose(page)
+    expect(page.locator("#square")).to_be_visible()
+
+
 def test_a_session_that_has_ended_costs_neither_the_image_nor_what_was_typed(watched: Watched):
     page = watched.open("/")
     choose(page)

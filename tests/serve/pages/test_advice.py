@@ -1,7 +1,9 @@
 """How soon somebody should be seen, by what the answer says."""
 
+import numpy as np
 import pytest
 
+from dermalens.core.prevalence import shift_classes
 from dermalens.serve.pages.advice import advice, haste_of
 from dermalens.serve.pages.i18n import languages
 
@@ -15,6 +17,7 @@ def answer(decision="refer", **probabilities):
         "probabilities": probabilities,
         "malignant_probability": malignant,
         "operating_point": {"sensitivity": 0.95},
+        "prevalence": None,
     }
 
 
@@ -57,3 +60,14 @@ def test_a_reassurance_says_how_many_malignant_lesions_get_it_too():
     assert "5% of the malignant lesions" in advice(given, languages()["en"]).why
     given["operating_point"]["sensitivity"] = None
     assert "%" not in advice(given, languages()["en"]).why
+
+
+@pytest.mark.parametrize("share", [0.01, 0.05, 0.6])
+@pytest.mark.parametrize("code", ["mel", "bcc", "akiec", "nv"])
+def test_a_stated_share_of_malignant_lesions_makes_nobody_wait_longer(code, share):
+    given = answer(**{"mel": 0.05, "bcc": 0.05, "akiec": 0.05, "nv": 0.05, code: 0.85})
+    codes = list(given["probabilities"])
+    malignant = np.isin(codes, ["mel", "bcc", "akiec"])
+    shifted = shift_classes(np.array(list(given["probabilities"].values())), malignant, base=0.33, wanted=share)
+    stated = answer(**dict(zip(codes, shifted.tolist(), strict=True))) | {"prevalence": {"malignant": share}}
+    assert haste_of(stated, 0.33) == haste_of(given, 0.33)

@@ -17,7 +17,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from dermalens.core.taxonomy import BINARY
+import numpy as np
+
+from dermalens.core.prevalence import shift_classes
+from dermalens.core.taxonomy import BINARY, malignant_of
 from dermalens.serve.pages.i18n import N_, Language
 from dermalens.serve.pages.words import TIPS
 
@@ -28,7 +31,8 @@ MELANOMA_SHARE: Final = 0.1
 is too much to call an ordinary appointment soon enough."""
 
 MALIGNANT_SHARE: Final = 0.5
-"""From here on a malignant lesion is the more probable one. Ours, as is the haste that follows."""
+"""From here on a malignant lesion is the more probable one, at the share that was stated. Ours, as is the haste that
+follows."""
 
 WHEN: Final[Mapping[Haste, str]] = {
     "melanoma": N_("Soon: best within two weeks"),
@@ -101,8 +105,8 @@ class Advice:
     steps: tuple[str, ...]
 
 
-def advice(answer: Mapping[str, Any], language: Language) -> Advice:
-    """The advice for an answer, in the language."""
+def advice(answer: Mapping[str, Any], language: Language, assumed: float | None = None) -> Advice:
+    """The advice for an answer, in the language; `assumed` as for `haste_of`."""
     say = language.gettext
     if answer["decision"] == "abstain":
         return Advice(
@@ -110,7 +114,7 @@ def advice(answer: Mapping[str, Any], language: Language) -> Advice:
         )
     if answer["decision"] == "reassure":
         return Advice("", _reassurance(answer, language), say(N_("What to watch for")), tuple(map(say, REASSURE_STEPS)))
-    haste = haste_of(answer)
+    haste = haste_of(answer, assumed)
     return Advice(say(WHEN[haste]), say(WHY[haste]), say(N_("What to do next")), tuple(map(say, REFER_STEPS)))
 
 
@@ -123,9 +127,15 @@ def _reassurance(answer: Mapping[str, Any], language: Language) -> str:
     return f"{language.gettext(REASSURE_WHY)} {missed}"
 
 
-def haste_of(answer: Mapping[str, Any]) -> Haste:
-    """How soon a lesion that is referred is to be seen, and why."""
-    first, probabilities = answer["diagnosis"], answer["probabilities"]
+def haste_of(answer: Mapping[str, Any], assumed: float | None = None) -> Haste:
+    """How soon a lesion that is referred is to be seen, and why.
+
+    A stated share of malignant lesions moves the threshold as it moves the probabilities, and so no decision; it does
+    not make a melanoma wait either. `assumed` is the share that the model assumes, to which the shift is undone; None
+    where it is not known, and then the probabilities are taken as they are.
+    """
+    probabilities = _without_shift(answer, assumed)
+    first = max(probabilities, key=lambda code: probabilities[code])
     if first == "mel" or probabilities.get("mel", 0.0) >= MELANOMA_SHARE:
         return "melanoma"
     if first == "bcc":
@@ -135,3 +145,14 @@ def haste_of(answer: Mapping[str, Any]) -> Haste:
     if first == BINARY[1] or answer["malignant_probability"] >= MALIGNANT_SHARE:
         return "malignant"
     return "caution"
+
+
+def _without_shift(answer: Mapping[str, Any], assumed: float | None) -> dict[str, float]:
+    """The probabilities at the share that the model assumes."""
+    probabilities, stated = answer["probabilities"], answer["prevalence"]
+    if stated is None or assumed is None:
+        return dict(probabilities)
+    malignant = np.isin(list(probabilities), malignant_of(tuple(probabilities)))
+    given = np.array(list(probabilities.values()))
+    back = shift_classes(given, malignant, base=stated["malignant"], wanted=assumed)
+    return dict(zip(probabilities, back.tolist(), strict=True))

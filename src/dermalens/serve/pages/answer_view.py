@@ -13,7 +13,7 @@ from dermalens.core.taxonomy import is_binary, malignant_of
 from dermalens.serve.pages.advice import advice
 from dermalens.serve.pages.i18n import Language
 from dermalens.serve.pages.measures_view import Measure, measures_of
-from dermalens.serve.pages.reasons import reasons_of
+from dermalens.serve.pages.reasons import percents_apart, reasons_of
 from dermalens.serve.pages.sentences import say
 from dermalens.serve.pages.similar_view import SimilarView, similar_of
 from dermalens.serve.pages.words import HEADLINES, about, clinical_name, lay_name
@@ -70,6 +70,8 @@ class AnswerView:
     tendency: str = ""
     share_words: str = ""
     """For which malignant share the number holds; empty where the share was stated, as `prevalence` says it then."""
+    number_words: str = ""
+    """The malignant probability, told apart from the threshold."""
     gauge_words: str = ""
     binary_words: str = ""
     bars: tuple[Bar, ...] = ()
@@ -86,7 +88,7 @@ def view_of(answer: Answer, language: Language, bundle: Bundle) -> AnswerView:
     `bundle` is the one that is here: where it gave the answer, it is known for which malignant share the number holds.
     """
     assumed = bundle.manifest.prevalence if answer["bundle"]["sha256"] == bundle.sha256 else None
-    advised = advice(answer, language)
+    advised = advice(answer, language, assumed)
     verdict = answer["decision"]
     is_shown = verdict != "abstain"
     findings = _said(answer["quality"]["findings"], language)
@@ -130,6 +132,7 @@ def _numbers(answer: Answer, language: Language, assumed: float | None) -> dict[
     """What only an answer has that does not abstain."""
     stated = answer["prevalence"]
     total, threshold = answer["malignant_probability"], answer["operating_point"]["threshold"]
+    given, needed = percents_apart(total, threshold, language)
     abcd = answer["abcd"]
     return {
         "malignant_probability": total,
@@ -138,9 +141,10 @@ def _numbers(answer: Answer, language: Language, assumed: float | None) -> dict[
         "share_words": "" if stated else _share_words(total, assumed, language),
         "gauge_words": language.gettext(
             "Malignant probability {value}. From the threshold {threshold} on, a referral is advised.",
-            value=language.percent(total, 1),
-            threshold=language.percent(threshold, 1),
+            value=given,
+            threshold=needed,
         ),
+        "number_words": given,
         "binary_words": _binary_words(answer, language),
         "bars": bars_of(answer, language),
         "set_words": _set_words(answer, language),

@@ -27,7 +27,7 @@ def reasons_of(answer: Mapping[str, Any], language: Language) -> tuple[str, ...]
 def _reason(sentence: str, answer: Mapping[str, Any], language: Language) -> str:
     if sentence.startswith(ABOUT_THRESHOLD):
         pair = answer["malignant_probability"], answer["operating_point"]["threshold"]
-        given, needed = _apart(*pair, language)
+        given, needed = percents_apart(*pair, language)
         return say_with(sentence, language, {"given": given, "needed": needed})
     if sentence.startswith(ABOUT_CLASS):
         return say_with(sentence, language, _of_classes(answer, language))
@@ -39,7 +39,7 @@ def _of_classes(answer: Mapping[str, Any], language: Language) -> dict[str, str]
     values = {"class": _name(first, language), "value": language.percent(probabilities[first], 1)}
     if is_binary(probabilities):
         other = BINARY[first == BINARY[0]]
-        value, against = _apart(probabilities[first], probabilities[other], language)
+        value, against = percents_apart(probabilities[first], probabilities[other], language)
         return values | {"value": value, "against": against, "other": _name(other, language)}
     parts = (
         f"{_name(code, language)} {language.percent(probabilities[code], 1)}"
@@ -52,7 +52,7 @@ def _name(code: str, language: Language) -> str:
     return language.gettext(DIAGNOSES[code].name if code in DIAGNOSES else code)
 
 
-def _apart(first: float, second: float, language: Language) -> tuple[str, str]:
+def percents_apart(first: float, second: float, language: Language) -> tuple[str, str]:
     """Both in per cent, with as many decimals as it takes to tell them apart."""
     for decimals in range(1, MOST_DECIMALS):
         texts = language.percent(first, decimals), language.percent(second, decimals)

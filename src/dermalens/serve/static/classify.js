@@ -97,10 +97,25 @@ if (form) {
     find("chosen").textContent += ` – ${find("crop").dataset.textUnshown}`;
   });
 
+  // The image of before, which may be another patient's, must not be sent in the place of one that is refused.
+  const refuse = (text) => {
+    chosen = null;
+    sending?.abort();
+    clearAnswer();
+    for (const input of inputs) input.value = "";
+    value.value = "";
+    crop.clear();
+    find("crop").hidden = true;
+    find("chosen").hidden = true;
+    find("drop").classList.remove("has-image");
+    beginAnew();
+    complain(text);
+  };
+
   const take = ([file], source) => {
-    if (file.type && !file.type.startsWith("image/")) return complain(words.textForeign);
-    if (!file.size) return complain(words.textEmpty);
-    if (file.size > Number(words.mostBytes)) return complain(words.textLarge);
+    if (file.type && !file.type.startsWith("image/")) return refuse(words.textForeign);
+    if (!file.size) return refuse(words.textEmpty);
+    if (file.size > Number(words.mostBytes)) return refuse(words.textLarge);
     for (const input of inputs) if (input !== source) input.value = ""; // Back must not bring another image
     show(file);
   };
@@ -167,8 +182,9 @@ if (form) {
     const named = place.querySelector(".printed-image");
     if (named) named.textContent = chosen.name; // for a print; the server does not learn it
     const title = place.querySelector("h2");
-    find("status").textContent = `${words.textReady} ${title?.textContent ?? ""}`;
-    isAnswered ||= Boolean(place.querySelector("article.answer"));
+    const hasAnswer = Boolean(place.querySelector("article.answer"));
+    find("status").textContent = `${hasAnswer ? words.textReady : ""} ${title?.textContent ?? ""}`;
+    isAnswered ||= hasAnswer;
     mark();
     title?.focus({ preventScroll: true });
     place.scrollIntoView({ block: "start" });
