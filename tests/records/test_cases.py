@@ -362,3 +362,13 @@ def test_a_wrong_age_sex_or_site_is_put_right_one_by_one_and_each_change_is_logg
         with pytest.raises(BadValue):
             cases.describe(records, OWNER, case_id, note="not kept", **wrong)
     assert cases.find(records, OWNER, case_id).note != "not kept"
+
+
+def test_an_age_to_the_hour_stays_where_a_page_sends_back_its_three_decimals(records):
+    case_id = keep(records, OWNER, new_case(patient=Patient(54.37260273972603))).id
+    assert cases.describe(records, OWNER, case_id, age_years=54.373, sex="female").patient == Patient(
+        54.37260273972603, "female"
+    )
+    cases.describe(records, OWNER, case_id, age_years=54.373)
+    assert [entry.action for entry in audit.entries(records)] == ["case.keep", "case.patient"]
+    assert cases.describe(records, OWNER, case_id, age_years=54.374).patient.age_years == 54.374

@@ -16,6 +16,9 @@ SEXES: Final = ("male", "female", "unknown")
 FEEDBACK: Final = ("agree", "other", "histology")
 """Agrees with the classification; takes it for another diagnosis; what the tissue showed."""
 
+AGE_DECIMALS: Final = 3
+"""Of an age in years that count; the third is a third of a day. A page shows no more, and sends back what it showed."""
+
 _MAX_AGE: Final = 130
 
 _FIRST_DAY: Final = date(1900, 1, 1)
@@ -160,6 +163,17 @@ def tidy_patient(patient: Patient) -> Patient:
     if patient.sex not in SEXES:
         raise BadValue(f"The sex is {patient.sex[:40]!r}; needed is one of {', '.join(SEXES)}.")
     return Patient(age, patient.sex, tidy_line(patient.site, "site"))
+
+
+def is_same_age(age_years: float | None, other: float | None) -> bool:
+    """Whether two ages are one, as far as a page shows them.
+
+    >>> is_same_age(54.37260273972603, 54.373), is_same_age(54.3, 54.4), is_same_age(None, 0)
+    (True, False, False)
+    """
+    if age_years is None or other is None:
+        return age_years is other
+    return round(age_years, AGE_DECIMALS) == round(other, AGE_DECIMALS)
 
 
 def tidy_day(day: date | None) -> date | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from enum import Enum
 from typing import Literal
@@ -15,7 +16,7 @@ from dermalens.records.case import Case as Case  # noqa: PLC0414  (callers find 
 from dermalens.records.case import Lesion as Lesion  # noqa: PLC0414
 from dermalens.records.case import NewCase as NewCase  # noqa: PLC0414
 from dermalens.records.case import Patient as Patient  # noqa: PLC0414
-from dermalens.records.case import case_of, tidy_day, tidy_patient
+from dermalens.records.case import case_of, is_same_age, tidy_day, tidy_patient
 from dermalens.records.database import forget_deleted
 from dermalens.records.errors import BadCursor as BadCursor  # noqa: PLC0414
 from dermalens.records.errors import BadValue, NotKept
@@ -155,6 +156,8 @@ def describe(  # noqa: PLR0913  (three say where, three say what)
 
 def _put_patient(session: Session, row: CaseRow, patient: Patient) -> None:
     tidied = tidy_patient(patient)
+    if is_same_age(tidied.age_years, row.age_years):
+        tidied = replace(tidied, age_years=row.age_years)
     if tidied != Patient(row.age_years, row.sex, row.site):
         row.age_years, row.sex, row.site = tidied.age_years, tidied.sex, tidied.site
         audit.write(session, "case.patient", row.owner, row.id)

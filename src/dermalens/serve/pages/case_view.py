@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from dermalens.core.square import centre_of
+from dermalens.records.case import AGE_DECIMALS
 from dermalens.records.cases import Case
 from dermalens.records.feedback import Feedback
 from dermalens.records.images import picture_of
@@ -16,10 +17,6 @@ from dermalens.serve.pages.words import DECISIONS, FEEDBACK_KINDS, SEXES, SITES,
 
 SMALL_SIDE: Final = 480
 """Pixels of the square in lists and in the comparison."""
-
-
-AGE_DECIMALS: Final = 3
-"""At most; a day is 0.003 years."""
 
 
 @dataclass(frozen=True, slots=True)
