@@ -516,14 +516,6 @@ def test_a_wrong_age_sex_or_site_is_put_right_on_the_page_of_the_case(own, mel, 
     )
 
 
-def test_a_histology_that_was_wrong_is_shown_as_replaced_by_the_next(own, mel, keep):
-    case = keep(own, mel)
-    for kind, label in (("histology", "mel"), ("other", "bkl"), ("histology", "nv")):
-        text = own.post(f"/cases/{case}/feedback", data={"kind": kind, "label": label}, headers=HTML).text
-    listed = text.split('class="feedback-list"')[1].split("</ul>")[0].split("<li>")[1:]
-    assert ["replaced by a later one" in one for one in listed] == [True, False, False]
-
-
 def test_the_same_picture_twice_is_no_sign_that_nothing_changed(own, mel, naevus, keep):
     keep(own, mel, lesion="twice")
     case = keep(own, naevus, lesion="twice")

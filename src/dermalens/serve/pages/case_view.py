@@ -45,6 +45,8 @@ class FeedbackView:
     words: str
     comment: str
     moment: str
+    is_replaced: bool = False
+    """Whether the same kind of feedback was given again later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +102,9 @@ def age_words(age_years: float | None, language: Language) -> str:
 
 
 def feedback_of(case: Case, language: Language) -> list[FeedbackView]:
-    """What was said of the case, in the order in which it was said; of several histologies the last one counts."""
-    last = max((place for place, one in enumerate(case.feedback) if one.kind == "histology"), default=-1)
-    return [
-        _said(one, language, is_replaced=one.kind == "histology" and place != last)
-        for place, one in enumerate(case.feedback)
-    ]
+    """What was said of the case, in the order in which it was said; of each kind the last one counts."""
+    last = {one.kind: one.id for one in case.feedback}
+    return [_said(one, language, is_replaced=one.id != last[one.kind]) for one in case.feedback]
 
 
 def _said(one: Feedback, language: Language, *, is_replaced: bool) -> FeedbackView:
@@ -113,8 +112,8 @@ def _said(one: Feedback, language: Language, *, is_replaced: bool) -> FeedbackVi
     if one.label:
         words = f"{words}: {clinical_name(one.label, language)}"
     if is_replaced:
-        words = language.gettext("{words} (replaced by a later one)", words=words)
-    return FeedbackView(words, one.comment, language.moment(one.created))
+        words = language.gettext("Replaced by a later one: {words}", words=words)
+    return FeedbackView(words, one.comment, language.moment(one.created), is_replaced)
 
 
 def frame_of(case: Case, png: bytes) -> Frame:

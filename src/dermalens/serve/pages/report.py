@@ -107,7 +107,7 @@ def _pictures(paper: FPDF, case: Case, image_png: bytes, heatmap_png: bytes | No
     facts = [(words.gettext("Lesion"), case.lesion)] if case.lesion else []
     facts += [fact for fact in facts_of(case, words) if fact[1] != case.consent]
     lines = [f"{name}: {value}" for name, value in facts]
-    for said in feedback_of(case, words):
+    for said in sorted(feedback_of(case, words), key=lambda said: said.is_replaced):  # what counts is not cut first
         line = f"{words.gettext('Feedback')}: {said.words}"
         lines.append(f"{line} - {said.comment}" if said.comment else line)
     for line in lines:
