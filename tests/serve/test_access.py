@@ -259,7 +259,10 @@ def test_a_database_that_is_away_at_the_start_is_asked_again_by_each_request(cli
 def test_what_was_sent_after_a_session_ended_leads_back_to_a_page_that_can_be_opened(guarded, path, back):
     headers = {"accept": "text/html"}
     answered = guarded.post(path, data={"note": "x"}, headers=headers, follow_redirects=False)
-    assert (answered.status_code, answered.headers["location"]) == (303, f"/sign-in?next={back}")
+    assert (answered.status_code, answered.headers["location"]) == (303, f"/sign-in?next={back}&ended=1")
+    told = "Your session has ended, so nothing was done with what you sent."
+    assert told in guarded.get(answered.headers["location"], headers=headers).text
+    assert told not in guarded.get(back, headers=headers).text
 
 
 def test_what_asks_the_model_anew_counts_as_a_request(guarded):

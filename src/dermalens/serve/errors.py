@@ -16,6 +16,7 @@ from starlette.routing import Match, Mount
 from dermalens.core.errors import ImageError
 from dermalens.serve.addresses import readable_path
 from dermalens.serve.answering import ClientGone, image_refusal
+from dermalens.serve.origin import SAFE
 from dermalens.serve.problems import Refusal, Show, problem_response, slug_of_status
 from dermalens.serve.running import running_of
 
@@ -26,7 +27,7 @@ CLIENT_CLOSED_REQUEST = 499
 def shown_by(page: Show | None) -> Show:
     """How a refusal is answered: by `page` to a reader of the page, as a problem to everybody else.
 
-    A reader without a key is led to where one is asked for.
+    A reader without a key is led to where one is asked for, which says that what was sent came too late.
     """
 
     async def show(request: Request, refusal: Refusal) -> Response:
@@ -34,7 +35,8 @@ def shown_by(page: Show | None) -> Show:
         if not _is_for_reader(request):
             return problem_response(refusal)
         if refusal.slug == "unauthenticated":
-            return RedirectResponse(f"/sign-in?next={quote(readable_path(request))}", HTTPStatus.SEE_OTHER)
+            ended = "" if request.method in SAFE else "&ended=1"
+            return RedirectResponse(f"/sign-in?next={quote(readable_path(request))}{ended}", HTTPStatus.SEE_OTHER)
         return await page(request, refusal) if page else problem_response(refusal)
 
     return show

@@ -29,6 +29,7 @@ _ABSENT: Final = dict.fromkeys(
         "answer",
         "answered",
         "done",
+        "ended",
         "heatmap_at",
         "heatmap_error",
         "kept_error",

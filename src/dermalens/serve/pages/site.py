@@ -106,9 +106,9 @@ async def choose_language(
 
 
 @router.get("/sign-in")
-async def sign_in_page(request: Request, next: str = "/") -> Response:  # noqa: A002
-    """The form for a key."""
-    return page(request, "sign-in.html", next=local_path(next), bare=True)
+async def sign_in_page(request: Request, next: str = "/", ended: str = "") -> Response:  # noqa: A002
+    """The form for a key; `ended` where something was sent after the session had ended."""
+    return page(request, "sign-in.html", next=local_path(next), ended=bool(ended), bare=True)
 
 
 @router.post("/sign-in")

@@ -1,5 +1,7 @@
-// What was typed is there again after another form of the page was sent, or after a session that had ended.
+// What was typed is there again after another form of the page was sent, or after a session that had ended; the page says
+// that it is not kept.
 
+const said = document.getElementById("carried");
 const forms = [...document.querySelectorAll("form[data-carried]")];
 const key = `carried ${location.pathname.split("/").slice(0, 3).join("/")}`;
 const fields = (form) => [...form.elements].filter((field) => field.name);
@@ -9,9 +11,10 @@ const isKept = new URLSearchParams(location.search).has("done"); // what was sen
 
 for (const { id, typed, isSent } of JSON.parse(sessionStorage.getItem(key) ?? "[]")) {
   const field = document.getElementById(id);
-  if (!field || (isSent && isKept)) continue;
+  if (!field || (isSent && isKept) || value(field) === typed) continue;
   if (field.type === "radio") field.checked = typed;
   else field.value = typed;
+  said.textContent = said.dataset.text;
 }
 sessionStorage.removeItem(key);
 
