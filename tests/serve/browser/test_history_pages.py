@@ -70,6 +70,43 @@ def test_what_was_sent_after_a_session_had_ended_is_there_when_the_case_is_opene
     expect(page.locator("#note")).to_have_value("sent too late")
 
 
+def test_a_page_that_was_opened_earlier_takes_nothing_back_that_was_kept_since(watched: Watched):
+    path = keep(watched, MOLE, lesion="heel", note="before")
+    page = watched.open(path)
+    kept = page.request.post(f"{watched.address}{path}/about", form={"note": "kept since", "sex": "female"})
+    assert kept.ok
+    page.locator("#age_years").fill("45")
+    page.get_by_role("button", name="Keep changes").click()
+    expect(page.locator(".notice.good")).to_contain_text("is kept")
+    expect(page.locator("#age_years")).to_have_value("45")
+    expect(page.locator("#note")).to_have_value("kept since")
+    expect(page.locator("#sex")).to_have_value("female")
+    page.locator("#lesion").fill("")
+    page.get_by_role("button", name="Keep changes").click()
+    expect(page.locator("#lesion")).to_have_value("")
+    expect(page.locator("#age_years")).to_have_value("45")
+
+
+def test_what_was_refused_is_sent_whole_and_is_there_after_another_form_was_sent(watched: Watched):
+    page = watched.open(keep(watched, MOLE, lesion="", note="before"))
+    watched.expected.append("422")
+    page.locator("#note").fill("typed with it")
+    page.locator("#age_years").fill("old")
+    page.get_by_role("button", name="Keep changes").click()
+    expect(page.locator(".problem")).to_contain_text("is not a number")
+    page.get_by_role("button", name="Send feedback").click()
+    expect(page.locator(".feedback-list")).to_be_visible()
+    expect(page.locator("#age_years")).to_have_value("old")
+    expect(page.locator("#note")).to_have_value("typed with it")
+    page.get_by_role("button", name="Keep changes").click()
+    expect(page.locator(".problem")).to_contain_text("is not a number")
+    page.locator("#age_years").fill("54")
+    page.get_by_role("button", name="Keep changes").click()
+    expect(page.locator(".notice.good")).to_contain_text("is kept")
+    expect(page.locator("#age_years")).to_have_value("54")
+    expect(page.locator("#note")).to_have_value("typed with it")
+
+
 def test_nothing_is_kept_unless_it_is_asked_for(watched: Watched):
     page = watched.open("/history")
     before = rows(page)

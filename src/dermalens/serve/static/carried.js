@@ -1,29 +1,36 @@
 // What was typed is there again after another form of the page was sent, or after a session that had ended; the page says
-// that it is not kept.
+// that it is not kept. Of what is known of a case only what was changed is sent, so that a page opened earlier takes
+// nothing back that was kept since.
+import { isChanged, put, value } from "./fields.js";
 
 const said = document.getElementById("carried");
 const forms = [...document.querySelectorAll("form[data-carried]")];
 const key = `carried ${location.pathname.split("/").slice(0, 3).join("/")}`;
-const fields = (form) => [...form.elements].filter((field) => field.name);
-const value = (field) => (field.type === "radio" ? field.checked : field.value);
-const before = new Map(forms.flatMap(fields).map((field) => [field, value(field)]));
+const isRefused = (form) => "refused" in form.dataset; // then it came with what was typed, none of which is kept
+const changed = (form) => [...form.elements].filter((field) => field.name && (isRefused(form) || isChanged(field)));
 const isKept = new URLSearchParams(location.search).has("done"); // what was sent
 
 for (const { id, typed, isSent } of JSON.parse(sessionStorage.getItem(key) ?? "[]")) {
   const field = document.getElementById(id);
   if (!field || (isSent && isKept) || value(field) === typed) continue;
-  if (field.type === "radio") field.checked = typed;
-  else field.value = typed;
+  put(field, typed);
   said.textContent = said.dataset.text;
 }
 sessionStorage.removeItem(key);
 
 for (const form of forms) {
   form.addEventListener("submit", () => {
-    const typed = forms.flatMap(fields).filter((field) => value(field) !== before.get(field));
+    const typed = forms.flatMap(changed);
     sessionStorage.setItem(
       key,
       JSON.stringify(typed.map((field) => ({ id: field.id, typed: value(field), isSent: field.form === form }))),
     );
+  });
+}
+
+for (const form of document.querySelectorAll("form[data-changes]")) {
+  form.addEventListener("formdata", ({ formData }) => {
+    const names = changed(form).map((field) => field.name);
+    for (const name of names.length ? [...formData.keys()] : []) if (!names.includes(name)) formData.delete(name);
   });
 }
