@@ -46,7 +46,9 @@ class FeedbackView:
     comment: str
     moment: str
     is_replaced: bool = False
-    """Whether the same kind of feedback was given again later."""
+    """A histology after which there is a later one."""
+    is_result: bool = False
+    """The histology that counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,18 +104,22 @@ def age_words(age_years: float | None, language: Language) -> str:
 
 
 def feedback_of(case: Case, language: Language) -> list[FeedbackView]:
-    """What was said of the case, in the order in which it was said; of each kind the last one counts."""
-    last = {one.kind: one.id for one in case.feedback}
-    return [_said(one, language, is_replaced=one.id != last[one.kind]) for one in case.feedback]
+    """What was said of the case, in the order in which it was said; of several histologies the last one counts.
+
+    Opinions may be those of several people, and none takes the place of another.
+    """
+    result = next((one.id for one in reversed(case.feedback) if one.kind == "histology"), None)
+    return [_said(one, language, is_result=one.id == result) for one in case.feedback]
 
 
-def _said(one: Feedback, language: Language, *, is_replaced: bool) -> FeedbackView:
+def _said(one: Feedback, language: Language, *, is_result: bool) -> FeedbackView:
+    is_replaced = one.kind == "histology" and not is_result
     words = language.gettext(dict(FEEDBACK_KINDS)[one.kind])
     if one.label:
         words = f"{words}: {clinical_name(one.label, language)}"
     if is_replaced:
         words = language.gettext("Replaced by a later one: {words}", words=words)
-    return FeedbackView(words, one.comment, language.moment(one.created), is_replaced)
+    return FeedbackView(words, one.comment, language.moment(one.created), is_replaced, is_result)
 
 
 def frame_of(case: Case, png: bytes) -> Frame:

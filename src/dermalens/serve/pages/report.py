@@ -13,7 +13,7 @@ from dermalens.core.bundlefile import Bundle
 from dermalens.records.cases import Case
 from dermalens.records.images import picture_of
 from dermalens.serve.pages.answer_view import AnswerView, view_of
-from dermalens.serve.pages.case_view import case_view, facts_of, feedback_of
+from dermalens.serve.pages.case_view import FeedbackView, case_view, facts_of, feedback_of
 from dermalens.serve.pages.i18n import Language
 from dermalens.serve.pages.paper import (
     BLACK,
@@ -106,13 +106,17 @@ def _pictures(paper: FPDF, case: Case, image_png: bytes, heatmap_png: bytes | No
     width, until = WIDTH - MARGIN - left, top + PICTURE_SIDE
     facts = [(words.gettext("Lesion"), case.lesion)] if case.lesion else []
     facts += [fact for fact in facts_of(case, words) if fact[1] != case.consent]
-    lines = [f"{name}: {value}" for name, value in facts]
-    for said in sorted(feedback_of(case, words), key=lambda said: said.is_replaced):  # what counts is not cut first
-        line = f"{words.gettext('Feedback')}: {said.words}"
-        lines.append(f"{line} - {said.comment}" if said.comment else line)
-    for line in lines:
+    said = feedback_of(case, words)
+    first = [_line(one, words) for one in said if one.is_result]  # what does not fit at the end is left out
+    rest = [_line(one, words) for one in sorted(said, key=lambda one: one.is_replaced) if not one.is_result]
+    for line in (*first, *(f"{name}: {value}" for name, value in facts), *rest):
         write(paper, line, TEXT, width=width, until=min(until, paper.get_y() + FACT_LINES * TEXT.line_mm))
     paper.set_xy(MARGIN, until + 4)
+
+
+def _line(said: FeedbackView, words: Language) -> str:
+    line = f"{words.gettext('Feedback')}: {said.words}"
+    return f"{line} - {said.comment}" if said.comment else line
 
 
 def _numbers(paper: FPDF, view: AnswerView, words: Language) -> None:
