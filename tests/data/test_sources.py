@@ -9,6 +9,7 @@ from dermalens.core.errors import DataError
 from dermalens.data.check import find_problems
 from dermalens.data.leaks import merge_known_pairs
 from dermalens.data.sources import SOURCES, detect_layout, read_source
+from dermalens.data.tables import header_of, read_table
 from tests.data.conftest import REAL_DATA, save, write_csv
 
 ONE_HOT = "image,MEL,NV,BCC,AKIEC,BKL,DF,VASC"
@@ -380,3 +381,20 @@ def test_two_tables_in_one_folder_ask_for_the_one_that_is_meant(tmp_path: Path) 
 def test_the_real_data_sets_are_read_in_full() -> None:
     counts = {name: len(read_source(REAL_DATA / name).rows) for name in ("HAM10000", "ISIC-archive")}
     assert counts == {"HAM10000": 10_015, "ISIC-archive": 2_894}
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_a_separator_inside_a_quoted_name_of_a_column_shifts_no_other(tmp_path: Path, separator: str) -> None:
+    names = separator.join(("image", "dx", '"size, mm; or ""so"""', "lesion_id", "visit"))
+    file = tmp_path / "table.csv"
+    file.write_text(f"{names}\n{separator.join(('a', 'nv', '5', 'L1', 'V0'))}\n", encoding="utf-8")
+    columns = ("image", "dx", 'size, mm; or "so"', "lesion_id", "visit")
+    assert header_of(file) == read_table(file).columns == columns
+    assert read_table(file).records[0]["lesion_id"] == "L1"
+
+
+def test_age_and_place_have_the_names_of_the_isic_archive_too(tmp_path: Path) -> None:
+    save(tmp_path / "a.png", 1)
+    (tmp_path / "metadata.csv").write_text("filename,dx,age_approx,anatom_site_general\na.png,nv,45,torso\n")
+    (row,) = read_source(tmp_path / "metadata.csv").rows
+    assert (row.age_years, row.site) == (45.0, "torso")

@@ -56,6 +56,7 @@ def test_our_layout_says_which_class_was_given_and_what_to_do(tmp_path: Path) ->
 def test_two_classes_have_no_place_in_the_isic_layout(tmp_path: Path) -> None:
     row = Row("a", "a.jpg", "benign", "a")
     given = Answers([row], BINARY, np.array([0]), np.array([[0.7, 0.3]]), [0.3], ["reassure"])
+    (tmp_path / "isic.csv").write_text("of another bundle")
     assert not write_isic(given, tmp_path / "isic.csv")
     assert not (tmp_path / "isic.csv").exists()
     write_ours(given, tmp_path / "ours.csv")

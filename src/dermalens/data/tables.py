@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import itertools
+import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from dermalens.core.errors import DataError, name_some
 
@@ -17,6 +19,10 @@ NOT_KNOWN = frozenset({"", "unknown", "nan", "na", "n/a", "none", "null", "-"})
 
 MOST_WORDS = 4096
 """Different cells that are kept once; ids and paths are more than that, and gain nothing."""
+
+
+_QUOTED: Final = re.compile('"[^"]*"')
+"""A name in which a separator is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +44,13 @@ def header_of(path: Path) -> tuple[str, ...]:
 
 
 def _names(line: str) -> tuple[str, ...]:
-    return tuple(name.strip().strip('"').lower() for name in line.strip("\r\n").split(_separator(line)))
+    cells = next(csv.reader([line.strip("\r\n")], delimiter=_separator(line)), [])
+    return tuple(name.strip().lower() for name in cells)
 
 
 def _separator(line: str) -> str:
-    return max(SEPARATORS, key=line.count)
+    unquoted = _QUOTED.sub("", line)
+    return max(SEPARATORS, key=unquoted.count)
 
 
 def read_table(path: Path) -> Table:

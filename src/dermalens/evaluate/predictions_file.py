@@ -191,8 +191,13 @@ def _summing_to_one(path: Path, image_ids: Sequence[str], values: Probabilities,
 
 
 def write_isic(answers: Answers, target: Path) -> bool:
-    """Write the ISIC challenge layout; False, and no file, for classes other than its seven."""
+    """Write the ISIC challenge layout; False, and no file, not one of before, for classes other than its seven.
+
+    Raises:
+        OSError: the file cannot be written or removed.
+    """
     if set(answers.classes) != set(ISIC_CLASSES):
+        target.unlink(missing_ok=True)
         return False
     order = [answers.classes.index(code) for code in ISIC_CLASSES]
     values = (

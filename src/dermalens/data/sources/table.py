@@ -23,9 +23,9 @@ SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "id": ("image_id",),
     "label": ("label", "dx", "diagnosis"),
     "lesion": ("lesion_id", "lesion"),
-    "age": ("age_years", "age"),
+    "age": ("age_years", "age", "age_approx"),
     "sex": ("sex",),
-    "site": ("site", "localization"),
+    "site": ("site", "localization", "anatom_site_general"),
 }
 LOOKS_LIKE = "a CSV with a column path (or filename, image, image_id) and a column label (or dx, diagnosis)"
 USUAL_NAME = "metadata.csv"
