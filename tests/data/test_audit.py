@@ -91,6 +91,18 @@ def test_a_mirrored_or_turned_copy_is_found(parted: list[Row], turn: Image.Trans
     assert audit.near[0].turned
 
 
+@pytest.mark.parametrize("is_turned", [False, True])
+def test_a_copy_that_agrees_in_two_views_has_that_in_which_it_agrees_most(parted: list[Row], is_turned: bool) -> None:
+    """The picture and its mirror image at the diagonal correlate by some 0.9."""
+    original = drawn_lesion(1, (96, 96))
+    mirrored = original.transpose(Image.Transpose.TRANSPOSE)
+    original, mirrored = Image.blend(original, mirrored, 0.4), Image.blend(original, mirrored, 0.6)
+    original.save(parted[0].path, quality=95)
+    (pair,) = audit_rows(with_copy(parted[:1], mirrored if is_turned else original)).near
+    assert pair.turned == is_turned
+    assert pair.correlation > 0.98
+
+
 def test_the_same_file_is_an_exact_duplicate_and_not_also_a_near_one(parted: list[Row]) -> None:
     audit = audit_rows([*parted, replace(parted[0], image_id="again", lesion_id="Lx", part="test")])
     assert [(pair.first.image_id, pair.second.image_id) for pair in audit.exact] == [("i0", "again")]

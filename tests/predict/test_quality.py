@@ -114,6 +114,12 @@ def test_grain_does_not_hide_that_a_picture_is_blurred():
     assert "is blurred" in findings((blurred + grain).clip(0, 255).astype(np.uint8))[0]
 
 
+@pytest.mark.parametrize(("factor", "found"), [(0.1, "too dark"), (2.2, "overexposed")])
+def test_a_picture_in_wrong_light_is_not_said_to_be_blurred_too(factor, found):
+    (only,) = findings(times(factor).filter(ImageFilter.GaussianBlur(8)))
+    assert found in only
+
+
 @pytest.mark.parametrize("count", [0, 10])
 def test_a_few_hairs_are_no_reason_to_refuse(count):
     assert findings(hairy(count)) == ()
@@ -121,6 +127,13 @@ def test_a_few_hairs_are_no_reason_to_refuse(count):
 
 def test_a_pen_mark_is_no_reason_to_refuse():
     assert findings(covered((90, 40, 140), 0.2)) == ()
+
+
+@pytest.mark.parametrize(("share", "count"), [(0.9, 1), (1.0, 0)])
+def test_a_colour_over_all_of_a_picture_is_no_mark_on_skin(share, count):
+    picture = covered((0, 0, 255), share)
+    assert measure(np.asarray(picture)).ink_share == pytest.approx(share, abs=0.03)
+    assert len(findings(picture)) == count
 
 
 def test_a_blue_cast_of_the_camera_is_no_ink():

@@ -4,6 +4,7 @@ import pytest
 
 from dermalens.records import jobs
 from dermalens.records.errors import BadValue, NotKept, RecordsError
+from dermalens.records.retention import Swept, sweep
 from dermalens.records.store import opened, spool_path
 from tests.records.made_case import OWNER, files
 
@@ -114,3 +115,19 @@ def test_a_job_that_cannot_be_taken_once_more_loses_no_image_of_the_first(record
         with pytest.raises(RecordsError, match="away"):
             jobs.add_job(records, OWNER, IMAGES, {}, job_id="b" * 32)
     assert files(records) == {f"{first.id}-0", f"{first.id}-1"}
+
+
+def test_images_that_a_sweep_took_before_their_job_was_written_are_written_anew(records, monkeypatch):
+    writing, swept = type(records).writing, []
+    sweep(records)  # the folder is the database's from here on
+
+    def after_a_sweep(self):
+        monkeypatch.undo()
+        swept.append(sweep(self, age_seconds=-60))
+        return writing(self)
+
+    monkeypatch.setattr(type(records), "writing", after_a_sweep)
+    job = jobs.add_job(records, OWNER, IMAGES, {})
+    assert swept == [Swept(temporary=0, orphans=0, spooled=2)]
+    assert files(records) == {f"{job.id}-0", f"{job.id}-1"}
+    assert jobs.next_item(records)[:3] == (job.id, 0, b"first")

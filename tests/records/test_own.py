@@ -95,3 +95,11 @@ def test_a_new_record_and_two_servers_that_share_one_are_taken(records, url, tmp
         cases.keep(records, OWNER, new_case())
         refuse_wrong_folder(second)
         assert sweep(second) == sweep(records) == Swept(0, 0, 0)
+
+
+def test_one_image_that_is_there_is_enough_to_know_the_folder_by(records):
+    cases.keep(records, OWNER, new_case())
+    lost = cases.keep(records, OWNER, new_case(image=drawn("nv")))
+    records.images.path_of(lost.image_sha256).unlink()
+    assert not mark_of(records).exists()
+    refuse_wrong_folder(records)

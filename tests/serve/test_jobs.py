@@ -1,5 +1,6 @@
 """Batches: taken at once, worked off behind direct requests, and over a restart."""
 
+import threading
 import time
 
 import pytest
@@ -119,6 +120,30 @@ class Failing:
 
     def answer(self, *_):
         raise RuntimeError("a mistake of ours")
+
+
+class Together:
+    """A classifier that answers once another one is at an image too; it notes the width of each image."""
+
+    def __init__(self, classifier, others, widths):
+        self._classifier, self._others, self._widths = classifier, others, widths
+
+    def __getattr__(self, name):
+        return getattr(self._classifier, name)
+
+    def answer(self, decoded, *more):
+        self._widths.append(decoded.original_size[0])
+        self._others.wait(timeout=10)
+        return self._classifier.answer(decoded, *more)
+
+
+def test_two_workers_are_at_two_images_of_a_batch_at_once(client_with, bundle_folder):
+    others, widths = threading.Barrier(2), []
+    client = client_with(classifiers=[Together(load(bundle_folder), others, widths) for _ in range(2)])
+    images = [encoded(lesion("mel", (width, 90))) for width in (100, 110)]
+    job = finished(client, client.post(PATH, files=[("image", image) for image in images]).headers["location"])
+    assert [item["state"] for item in job["items"]] == ["done", "done"]
+    assert sorted(widths) == [100, 110]
 
 
 def test_an_image_that_the_server_fails_on_does_not_hold_up_the_others(client_with, bundle_folder, mel, log):
