@@ -33,6 +33,6 @@ def command(bundle_folder: Path) -> Callable[..., Any]:
 
     def run(*arguments: object, given: bytes | None = None) -> Any:
         words: Sequence[str] = ["predict", "--bundle", str(bundle_folder), *map(str, arguments)]
-        return CliRunner(env={"COLUMNS": "200"}).invoke(app, words, input=given)
+        return CliRunner(env={"COLUMNS": "300"}).invoke(app, words, input=given)
 
     return run

@@ -34,8 +34,9 @@ def list_(
     shown = found[:limit]
     if as_json:
         typer.echo(json.dumps([asdict(entry) for entry in shown]))
-    for entry in () if as_json else shown:
-        typer.echo(f"{entry.sequence}  {entry.at}  {entry.owner}  {entry.action}  {entry.subject}  {entry.count}")
+    else:
+        for entry in shown:
+            typer.echo("  ".join(str(value) for value in asdict(entry).values()))
     if len(found) > limit:
         say(f"There are more: dermalens audit list --after {shown[-1].sequence}")
 

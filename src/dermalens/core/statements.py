@@ -46,8 +46,7 @@ NO_ANSWER: Final = (
 
 def limits_for(classes: Iterable[str]) -> list[str]:
     """The limits of a bundle without a gate; two classes have a sentence of their own in the place of the second."""
-    limits = [LIMITS[0], _BINARY_LIMIT, *LIMITS[2:]] if is_binary(classes) else list(LIMITS)
-    return limits_at_gate(limits, has_gate=False)
+    return [LIMITS[0], _BINARY_LIMIT, *LIMITS[2:]] if is_binary(classes) else list(LIMITS)
 
 
 def limits_at_gate(limits: Iterable[str], *, has_gate: bool) -> list[str]:

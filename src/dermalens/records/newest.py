@@ -12,14 +12,14 @@ import re
 import shlex
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from dermalens.core.files import write_whole
-from dermalens.records.errors import RecordsError, told
+from dermalens.records.errors import RecordsError
+from dermalens.records.marks import mark_path, read_mark
 from dermalens.records.store import Records
 from dermalens.records.tables import AuditRow
 
@@ -56,11 +56,11 @@ def note_newest(records: Records) -> None:
     with suppress(RecordsError), records.writing() as session:
         marked, newest = _marked(records), _newest(session)
         if newest is not None and marked != newest and (marked is None or _has(session, marked)):
-            write_whole(_mark(records), f"{newest.sequence} {newest.hash}\n".encode("ascii"))
+            write_whole(mark_path(records, MARK), f"{newest.sequence} {newest.hash}\n".encode("ascii"))
 
 
 def _older(records: Records, session: Session, marked: _Entry) -> RecordsError:
-    mark, newest = _mark(records), _newest(session)
+    mark, newest = mark_path(records, MARK), _newest(session)
     last = newest.sequence if newest else 0
     if last < marked.sequence:
         found = f"it ends at entry {last} of the audit log, and the folder has seen entry {marked.sequence}"
@@ -74,24 +74,18 @@ def _older(records: Records, session: Session, marked: _Entry) -> RecordsError:
     )
 
 
-def _mark(records: Records) -> Path:
-    return records.spool.parent / MARK
-
-
 def _marked(records: Records) -> _Entry | None:
     """What the mark says; None where there is none.
 
     Raises:
         RecordsError: it says something else.
     """
-    mark = _mark(records)
-    with told():
-        try:
-            content = mark.read_bytes()
-        except FileNotFoundError:
-            return None
+    content = read_mark(records, MARK)
+    if content is None:
+        return None
     found = _FORM.fullmatch(content)
     if found is None:
+        mark = mark_path(records, MARK)
         raise RecordsError(
             f"{mark} does not name an entry of the audit log, so that nobody knows whether the database is older than "
             f"the data folder. Nothing was swept. Where you know that it is not, type: rm {shlex.quote(str(mark))}",

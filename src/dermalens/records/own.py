@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 from dermalens.core.files import write_whole
 from dermalens.records import audit
 from dermalens.records.errors import RecordsError, told
+from dermalens.records.marks import mark_path, read_mark
 from dermalens.records.store import LOCAL, Records, spool_path
 from dermalens.records.tables import AuditRow, CaseRow, JobItemRow
 
@@ -35,14 +36,13 @@ def require_own_folder(records: Records) -> None:
         RecordsError: the folder belongs to another database, what this one has lies elsewhere, or it is away.
     """
     refuse_wrong_folder(records)
-    mark = _mark(records)
+    marked = _marked(records)
     with told():
-        marked = _marked(records)
         files = [] if marked else [*_images(records), *_spooled(records)]
     if not marked and (not files or _knows_one_of(records, files)):
         first = _first_entry(records)
         with told():
-            write_whole(mark, f"{first}\n".encode("ascii"))
+            write_whole(mark_path(records, MARK), f"{first}\n".encode("ascii"))
         return
     with records.reading() as session:
         own = session.scalar(_FIRST)
@@ -78,7 +78,7 @@ def _foreign(records: Records) -> RecordsError:
 
 
 def _empty(records: Records, own: str) -> RecordsError:
-    mark = _mark(records)
+    mark = mark_path(records, MARK)
     return RecordsError(
         f"The data folder {mark.parent} has none of the images that the database knows. Give the right one "
         "(DERMALENS_DATA_FOLDER, --data-folder), or, where they are lost and it is to go on without them, type: "
@@ -87,17 +87,9 @@ def _empty(records: Records, own: str) -> RecordsError:
     )
 
 
-def _mark(records: Records) -> Path:
-    return records.spool.parent / MARK
-
-
 def _marked(records: Records) -> str:
     """What the mark says, in whatever encoding the shell wrote it; empty where there is none."""
-    with told():
-        try:
-            return _mark(records).read_bytes().decode("ascii", "ignore").replace("\0", "").strip()
-        except FileNotFoundError:
-            return ""
+    return (read_mark(records, MARK) or b"").decode("ascii", "ignore").replace("\0", "").strip()
 
 
 def _first_entry(records: Records) -> str:

@@ -73,18 +73,23 @@ if (form) {
     find("forgotten").textContent = isForgotten ? words.textForgotten : "";
   };
 
-  const show = (file) => {
+  // The image that will be sent, or none.
+  const hold = (file) => {
     chosen = file;
     sending?.abort(); // an answer must not be read as that of another image
     clearAnswer();
     complain("");
     value.value = "";
     crop.clear();
-    find("drop").classList.add("has-image");
+    find("drop").classList.toggle("has-image", Boolean(file));
+    find("chosen").hidden = !file;
+    find("crop").hidden = !file;
+  };
+
+  const show = (file) => {
+    hold(file);
     find("chosen").textContent = words.textChosen.replace("{name}", file.name || "…");
-    find("chosen").hidden = false;
     URL.revokeObjectURL(image.src);
-    find("crop").hidden = false;
     image.src = URL.createObjectURL(file);
   };
   image.addEventListener("load", () => {
@@ -99,16 +104,8 @@ if (form) {
 
   // The image of before, which may be another patient's, must not be sent in the place of one that is refused.
   const refuse = (text) => {
-    chosen = null;
-    sending?.abort();
-    clearAnswer();
+    hold(null);
     for (const input of inputs) input.value = "";
-    value.value = "";
-    crop.clear();
-    find("crop").hidden = true;
-    find("chosen").hidden = true;
-    find("drop").classList.remove("has-image");
-    beginAnew();
     complain(text);
   };
 
@@ -122,7 +119,7 @@ if (form) {
 
   takeImages(find("drop"), inputs, (files, source) => {
     take(files, source);
-    if (chosen === files[0]) beginAnew();
+    beginAnew();
   });
 
   // The browser has put the file back, after Back or before this module was there; what was entered goes with it.
